@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an observer is, and the one way to run it."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import NamedTuple
+
+COMMAND_SECONDS = 20
+
+
+class ObservationError(Exception):
+    """An observer could not look: one sentence for the person who reads the report."""
+
+
+class Argument(NamedTuple):
+    """One argument of an observer: C(type) is str, int, bool, list or dict; C(default) is None if it is required."""
+
+    type: type
+    text: str
+    default: object = None
+    required: bool = False
+
+
+class Observer(NamedTuple):
+    """C(look) takes the arguments by name and returns a dict with a value for each key of C(facts)."""
+
+    look: object
+    text: str
+    arguments: dict
+    facts: dict
+
+
+def problems(name, observer, arguments):
+    """Say what is wrong with these arguments for this observer.
+
+    :return: list of sentences, empty if nothing is wrong. The controller uses it at load, the host at run time.
+    """
+    found = []
+    for key in arguments:
+        if key not in observer.arguments:
+            found.append("observer '%s' takes no argument '%s'; it takes: %s"
+                         % (name, key, ", ".join(sorted(observer.arguments)) or "none"))
+    for key, argument in observer.arguments.items():
+        if argument.required and key not in arguments:
+            found.append("observer '%s' needs the argument '%s' (%s)" % (name, key, argument.text))
+    return found
+
+
+def run(name, observer, arguments):
+    """Check the arguments, look, and make sure that every declared fact is there."""
+    wrong = problems(name, observer, arguments)
+    if wrong:
+        raise ObservationError("; ".join(wrong))
+    values = {}
+    for key, argument in observer.arguments.items():
+        value = arguments.get(key, argument.default)
+        if value is not None and argument.type is int and isinstance(value, str) and value.lstrip("-").isdigit():
+            value = int(value)
+        if value is not None and (not isinstance(value, argument.type)
+                                  or (isinstance(value, bool) and argument.type is not bool)):
+            raise ObservationError("observer '%s': argument '%s' is a %s, got %s (%r)"
+                                   % (name, key, argument.type.__name__, type(value).__name__, value))
+        values[key] = value
+    try:
+        facts = observer.look(**values)
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise ObservationError("observer '%s': %s: %s" % (name, type(error).__name__, error)) from error
+    missing = sorted(set(observer.facts) - set(facts))
+    if missing:
+        raise ObservationError("observer '%s' did not report: %s" % (name, ", ".join(missing)))
+    return facts
+
+
+def command(argv, ok=(0,), stderr=False):
+    """Run a command without a shell and give back what it printed.
+
+    :param list argv: the command and its arguments.
+    :param tuple ok: the exit codes that mean that it could look.
+    :param bool stderr: give back standard error instead of standard output.
+    :raises ObservationError: it is not installed, took too long, or ended with another code.
+    """
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=COMMAND_SECONDS, check=False, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                                                                         "LC_ALL": "C.UTF-8"})
+    except FileNotFoundError as error:
+        raise ObservationError("'%s' is not installed" % argv[0]) from error
+    except subprocess.TimeoutExpired as error:
+        raise ObservationError("'%s' did not end within %d s" % (" ".join(argv), COMMAND_SECONDS)) from error
+    if done.returncode not in ok:
+        said = done.stderr.decode("utf-8", "replace").strip() or done.stdout.decode("utf-8", "replace").strip()
+        raise ObservationError("'%s' ended with code %d: %s" % (" ".join(argv), done.returncode, said[:300]))
+    return (done.stderr if stderr else done.stdout).decode("utf-8", "replace")

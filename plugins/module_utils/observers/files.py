@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observer: one file or folder, with the attributes that chattr(1) sets."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import grp
+import os
+import pwd
+import stat
+import time
+
+from ._registry import Argument, Observer
+
+FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, 64-bit
+FLAGS = {"a": 0x20, "i": 0x10}  # FS_APPEND_FL, FS_IMMUTABLE_FL
+_KINDS = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
+
+
+def attributes(path):
+    """Which of the attributes a (append-only) and i (immutable) a file or folder has, such as 'a'."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        buffer = array.array("L", [0])
+        fcntl.ioctl(fd, FS_IOC_GETFLAGS, buffer, True)
+    finally:
+        os.close(fd)
+    return "".join(letter for letter, bit in sorted(FLAGS.items()) if buffer[0] & bit)
+
+
+def name_of(lookup, number):
+    """The name of a user or group id, or the number as text where it has none."""
+    try:
+        return lookup(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def _file(path):
+    facts = {"exists": False, "kind": "none", "mode": "", "owner": "", "group": "", "attributes": "", "bytes": 0,
+             "age_seconds": 0}
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return facts
+    kind = next((name for test, name in _KINDS if test(found.st_mode)), "special")
+    return {
+        "exists": True,
+        "kind": kind,
+        "mode": "%04o" % stat.S_IMODE(found.st_mode),
+        "owner": name_of(pwd.getpwuid, found.st_uid),
+        "group": name_of(grp.getgrgid, found.st_gid),
+        "attributes": attributes(path) if kind in ("file", "directory") else "",
+        "bytes": found.st_size,
+        "age_seconds": int(time.time() - found.st_mtime),
+    }
+
+
+OBSERVERS = {
+    "file": Observer(
+        look=_file,
+        text="what a file or folder is (stat, lsattr)",
+        arguments={"path": Argument(str, "absolute path", required=True)},
+        facts={
+            "exists": "bool",
+            "kind": "str: file, directory, link, special or none",
+            "mode": "str: four octal digits, such as 0440",
+            "owner": "str: user name, or the number where it has none",
+            "group": "str: group name, or the number where it has none",
+            "attributes": "str: the letters a (append-only) and i (immutable) that are set",
+            "bytes": "int: size",
+            "age_seconds": "int: seconds since the content last changed",
+        },
+    ),
+}

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observer: systemd units."""
+
+from __future__ import annotations
+
+from ._registry import Argument, Observer, command
+
+_PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "ActiveEnterTimestampMonotonic", "NRestarts",
+               "Result")
+
+
+def _unit(unit):
+    shown = command(["systemctl", "show", "--property", ",".join(_PROPERTIES), "--", unit])
+    values = dict(line.partition("=")[::2] for line in shown.splitlines())
+    return {
+        "loaded": values["LoadState"] == "loaded",
+        "masked": values["LoadState"] == "masked",
+        "active": values["ActiveState"] == "active",
+        "state": values["ActiveState"] + "/" + values["SubState"],
+        "starts_at_boot": values["UnitFileState"] in ("enabled", "static", "generated", "alias", "indirect"),
+        "result": values.get("Result") or "unknown",
+        "restarts": int(values.get("NRestarts") or 0),
+    }
+
+
+OBSERVERS = {
+    "unit": Observer(
+        look=_unit,
+        text="the state of a systemd unit (systemctl show)",
+        arguments={"unit": Argument(str, "the unit with its suffix, such as chrony.service", required=True)},
+        facts={
+            "loaded": "bool: systemd knows and can start it",
+            "masked": "bool: it was made unstartable",
+            "active": "bool: it runs now (a timer: it waits for its time)",
+            "state": "str: ActiveState/SubState in systemd's words",
+            "starts_at_boot": "bool: it is enabled, or another unit pulls it in",
+            "result": "str: how its last run ended; success is systemd's word for well",
+            "restarts": "int: how often systemd restarted it by itself",
+        },
+    ),
+}
