@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The law as data: law/order82.yml (what it says) and law/application.yml (how the collection applies it)."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from .documents import (
+    LANGUAGES,
+    ROOT,
+    DataError,
+    both_languages,
+    names,
+    parse_yaml,
+    read_text,
+    refuse_keys,
+    refuse_value,
+    shown,
+    words,
+)
+
+KINDS = ("technical", "organisational", "prohibition", "frame")
+EVERYONE = "all"
+AUTHORITY = "authority"
+
+
+class Provision(NamedTuple):
+    """A clause of the law.
+
+    C(services): it applies only where one of these is offered; empty: the unit's type decides.
+    C(show): for a provision that no machine can see, what to show the inspectors; else None.
+    """
+
+    id: str
+    binds: tuple[str, ...]
+    kind: str
+    zh: str
+    en: str
+    zh_checked: bool
+    services: tuple[str, ...]
+    show: dict[str, str] | None
+
+    @property
+    def binds_units(self) -> bool:
+        """Whether there is anything in it for a unit to carry out."""
+        return self.kind != "frame" and any(whom != AUTHORITY for whom in self.binds)
+
+
+class Law(NamedTuple):
+    """The whole law. C(files) has the SHA-256 of each file that it was read from."""
+
+    order: int
+    title: dict[str, str]
+    unit_types: dict[str, dict[str, str]]
+    services: dict[str, dict[str, str]]
+    provisions: dict[str, Provision]
+    files: dict[str, str]
+
+
+def load_law(folder: Path = ROOT / "law") -> Law:
+    """Read and check both files.
+
+    :param folder: where order82.yml and application.yml lie.
+    :raises DataError: a file is missing, or has an entry that this code does not understand.
+    """
+    texts = {name: read_text(folder / name) for name in ("order82.yml", "application.yml")}
+    law = parse_yaml(texts["order82.yml"], shown(folder / "order82.yml"))
+    application = parse_yaml(texts["application.yml"], shown(folder / "application.yml"))
+    return _law(law, application, {f"law/{name}": hashlib.sha256(text.encode()).hexdigest()
+                                   for name, text in texts.items()})
+
+
+def _law(law: object, application: object, files: dict[str, str]) -> Law:
+    where = "law/order82.yml"
+    top = refuse_keys(law, where, ("title", "issuer", "order", "issued", "in_force", "unit_types", "provisions"))
+    both_languages(top["issuer"], f"{where}, issuer")
+    for key in ("issued", "in_force"):
+        if not isinstance(top[key], datetime.date):
+            raise DataError(f"{where}: {key} is no date; write it as 2006-03-01")
+    if not isinstance(top["order"], int):
+        raise DataError(f"{where}: order is no number; write the order's number")
+    unit_types = {name: both_languages(_whole(text), f"{where}, unit type '{name}'")
+                  for name, text in _mapping(top["unit_types"], f"{where}, unit_types").items()}
+    clauses = _provisions(top["provisions"], unit_types, where)
+    services, needs, manual = _application(application, clauses)
+    provisions = {name: clause._replace(services=tuple(needs.get(name, ())), show=manual.get(name))
+                  for name, clause in clauses.items()}
+    return Law(top["order"], both_languages(top["title"], f"{where}, title"), unit_types, services, provisions, files)
+
+
+def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -> dict[str, Provision]:
+    if not isinstance(entries, list) or not entries:
+        raise DataError(f"{where}: provisions is no list; write one entry per clause")
+    found: dict[str, Provision] = {}
+    for number, entry in enumerate(entries, start=1):
+        name = entry.get("id") if isinstance(entry, Mapping) else None
+        here = f"{where}, provision '{name}'" if name else f"{where}, provision number {number}"
+        entry = refuse_keys(_whole(entry), here, ("id", "binds", "kind", *LANGUAGES, "zh_checked"))
+        if words(name, f"{here}, id") in found:
+            raise DataError(f"{here} stands twice; give each provision an id of its own")
+        if not isinstance(entry["zh_checked"], bool):
+            raise DataError(f"{here}: zh_checked is neither true nor false")
+        binds = names(entry["binds"], f"{here}, binds")
+        if not binds:
+            raise DataError(f"{here} binds nobody; name whom it binds")
+        for whom in binds:
+            refuse_value(whom, here, "unit type", (EVERYONE, AUTHORITY, *unit_types))
+        found[name] = Provision(name, binds, refuse_value(entry["kind"], here, "kind", KINDS),
+                                words(entry["zh"], f"{here}, zh"), words(entry["en"], f"{here}, en"),
+                                entry["zh_checked"], (), None)
+    return found
+
+
+def _whole(entry: object) -> object:
+    """Put an English sentence together again.
+
+    The law's file writes its entries in braces, where YAML cuts a sentence without quotes at its commas: what follows
+    the first comma arrives as keys without a value. They are the rest of the sentence, if C(en) is the last real key.
+    """
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("en"), str):
+        return entry
+    keys = list(entry)
+    rest = keys[keys.index("en") + 1:]
+    if not all(isinstance(key, str) and entry[key] is None for key in rest):
+        return entry
+    return {**{key: entry[key] for key in keys if key not in rest}, "en": ", ".join((entry["en"], *rest))}
+
+
+def _application(application: object, clauses: Mapping[str, Provision]) -> tuple[dict, dict, dict]:
+    where = "law/application.yml"
+    top = refuse_keys(application, where, ("services", "manual"))
+    binding = [name for name, clause in clauses.items() if clause.binds_units]
+    services: dict[str, dict[str, str]] = {}
+    needs: dict[str, list[str]] = {}
+    for name, entry in _mapping(top["services"], f"{where}, services").items():
+        here = f"{where}, service '{name}'"
+        refuse_keys(entry, here, (*LANGUAGES, "provisions"))
+        services[name] = both_languages({language: entry[language] for language in LANGUAGES}, here)
+        for provision in names(entry["provisions"], f"{here}, provisions"):
+            refuse_value(provision, here, "provision that binds a unit", binding)
+            needs.setdefault(provision, []).append(name)
+    manual: dict[str, dict[str, str]] = {}
+    for provision, text in _mapping(top["manual"], f"{where}, manual").items():
+        refuse_value(provision, f"{where}, manual", "provision that binds a unit", binding)
+        manual[provision] = both_languages(text, f"{where}, manual '{provision}'")
+    return services, needs, manual
+
+
+def _mapping(value: object, where: str) -> Mapping[str, object]:
+    if not isinstance(value, Mapping) or not value or not all(isinstance(key, str) for key in value):
+        raise DataError(f"{where} is no mapping by name; write one entry per name")
+    return value
