@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each role promises and how that is seen: roles/<role>/checks.yml, read strictly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ..module_utils.observers import OBSERVERS
+from ..module_utils.observers._registry import problems
+from .comparisons import COMPARISONS
+from .documents import (
+    ROOT,
+    DataError,
+    both_languages,
+    brief,
+    has_jinja,
+    kind_of,
+    names,
+    parse_yaml,
+    read_text,
+    refuse_keys,
+    refuse_value,
+    shown,
+    words,
+)
+from .law import Law
+
+ROLES = ROOT / "roles"
+SITE_ROLE = "site"
+"""The name before the point in the ids of a site's own checks, which belong to no role."""
+
+SEVERITIES = ("high", "medium", "low")
+_REQUIRED = ("id", "proves", "observe", "expect", "severity", "why", "by_hand")
+_SMART_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
+
+
+class Check(NamedTuple):
+    """One promise. C(arguments), C(expect), C(when) and C(by_hand) may have Jinja in them until a host resolves them.
+
+    C(expect): for each fact, the comparisons that must all hold.
+    """
+
+    id: str
+    role: str
+    proves: tuple[str, ...]
+    observer: str
+    arguments: dict[str, object]
+    expect: dict[str, dict[str, object]]
+    when: str | None
+    severity: str
+    why: dict[str, str]
+    by_hand: str
+
+
+def load_roles(law: Law, roles: Path = ROLES, only: Iterable[str] | None = None) -> dict[str, list[Check]]:
+    """Read the checks of every role that has a checks.yml.
+
+    :param roles: the folder of roles.
+    :param only: the roles to read; all by default.
+    :return: checks by role, in the order of the files; a role without checks has an empty list.
+    :raises DataError: an entry is not understood; names file and entry.
+    """
+    if only is None:
+        only = sorted(path.name for path in roles.iterdir() if path.is_dir()) if roles.is_dir() else []
+    return {role: load_checks(roles / role / "checks.yml", role, law) if (roles / role / "checks.yml").is_file() else []
+            for role in only}
+
+
+def load_checks(path: Path, role: str, law: Law) -> list[Check]:
+    """Read one file of checks.
+
+    :param role: the role whose name starts every id; SITE_ROLE for a site's own file.
+    :raises DataError: an entry is not understood; names file and entry.
+    """
+    where, text = shown(path), read_text(path)
+    quote = _SMART_QUOTES.search(text)
+    if quote:
+        line = text.count("\n", 0, quote.start()) + 1
+        raise DataError(f"{where} line {line} has the curly quote U+{ord(quote.group()):04X}; write a straight one, or "
+                        "\u300c\u300d in Chinese")
+    entries = parse_yaml(text, where)
+    if not isinstance(entries, list) or not entries:
+        raise DataError(f"{where} is no list of checks ({kind_of(entries)}); write one, or leave the file out")
+    found: dict[str, Check] = {}
+    for number, entry in enumerate(entries, start=1):
+        name = entry.get("id") if isinstance(entry, Mapping) else None
+        here = f"{where}, check '{name}'" if isinstance(name, str) else f"{where}, check number {number}"
+        check = _check(entry, role, law, here)
+        if check.id in found:
+            raise DataError(f"{where}, check '{check.id}' stands twice; give each check an id of its own")
+        found[check.id] = check
+    return list(found.values())
+
+
+def _check(entry: object, role: str, law: Law, where: str) -> Check:
+    entry = refuse_keys(entry, where, _REQUIRED, ("when",))
+    name = words(entry["id"], f"{where}, id")
+    if not re.fullmatch(re.escape(role) + r"\.[a-z0-9_]+", name):
+        raise DataError(f"{where}: the id must be '{role}.' and then small letters, digits and underscores")
+    proves = names(entry["proves"], f"{where}, proves")
+    if not proves:
+        raise DataError(f"{where} proves nothing; name at least one provision")
+    for provision in proves:
+        refuse_value(provision, f"{where}, proves", "provision that binds a unit",
+                     [one.id for one in law.provisions.values() if one.binds_units])
+    observer, arguments = _observe(entry["observe"], where)
+    return Check(name, role, proves, observer, arguments, _expect(entry["expect"], observer, where),
+                 _when(entry["when"], where) if "when" in entry else None,
+                 refuse_value(entry["severity"], where, "severity", SEVERITIES),
+                 both_languages(entry["why"], f"{where}, why"), words(entry["by_hand"], f"{where}, by_hand"))
+
+
+def _observe(observe: object, where: str) -> tuple[str, dict[str, object]]:
+    if not isinstance(observe, Mapping) or len(observe) != 1:
+        raise DataError(f"{where}: observe is {brief(observe)}; write exactly one observer with its arguments")
+    [(observer, arguments)] = observe.items()
+    refuse_value(observer, where, "observer", sorted(OBSERVERS))
+    arguments = {} if arguments is None else arguments
+    if not isinstance(arguments, Mapping):
+        raise DataError(f"{where}: the arguments of observer '{observer}' are a {kind_of(arguments)}; write a mapping")
+    wrong = problems(observer, OBSERVERS[observer], arguments)
+    if wrong:
+        raise DataError(f"{where}: {wrong[0]}")
+    for key, value in arguments.items():
+        kind = OBSERVERS[observer].arguments[key].type
+        if not has_jinja(value) and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
+            raise DataError(f"{where}: argument '{key}' of observer '{observer}' is {brief(value)}; it takes a "
+                            f"{kind.__name__}")
+    return observer, dict(arguments)
+
+
+def _expect(expect: object, observer: str, where: str) -> dict[str, dict[str, object]]:
+    if not isinstance(expect, Mapping) or not expect:
+        raise DataError(f"{where} expects nothing; write expect as {{fact: {{comparison: value}}}}")
+    facts = OBSERVERS[observer].facts
+    for fact, comparisons in expect.items():
+        refuse_value(fact, where, f"fact of observer '{observer}'", facts)
+        if not isinstance(comparisons, Mapping) or not comparisons:
+            raise DataError(f"{where} expects nothing of '{fact}'; write at least one of: {', '.join(COMPARISONS)}")
+        kind = facts[fact].partition(":")[0].partition(" ")[0]
+        for comparison, value in comparisons.items():
+            refuse_value(comparison, f"{where}, fact '{fact}'", "comparison", COMPARISONS)
+            rule = COMPARISONS[comparison]
+            if kind not in rule.facts:
+                raise DataError(f"{where}: '{fact}' is a {kind}, which '{comparison}' can't compare; it compares: "
+                                f"{', '.join(rule.facts)}")
+            if not has_jinja(value) and not rule.expects(value):
+                raise DataError(f"{where}: '{comparison}' of '{fact}' is {brief(value)}; it takes {rule.takes}")
+    return {fact: dict(comparisons) for fact, comparisons in expect.items()}
+
+
+def _when(when: object, where: str) -> str:
+    when = words(when, f"{where}, when")
+    if has_jinja(when):
+        raise DataError(f"{where}: when is a bare condition; leave out the braces")
+    return when
