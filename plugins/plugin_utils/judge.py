@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judge: observations + checks + waivers + law -> result.json (its schema: docs/result.schema.json)."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from .checks import SITE_ROLE, Check
+from .law import Law
+from .outcomes import OUTCOMES, HostRun, judge_check
+from .provisions import QUIET, Evidence, judge_provision
+from .unit import Unit
+from .waivers import Waiver
+
+ALARMS = ("fail", "error", "not_run")
+"""The outcomes of a check that make an inspection end with an exit code other than 0."""
+
+
+class Case(NamedTuple):
+    """Everything that the judge knows.
+
+    C(checks): by role, for every role of the collection, and a site's own under SITE_ROLE.
+    C(roles): the roles of every host of the inventory, from the site table.
+    C(runs): what came back, for every host that this inspection was about.
+    C(collection): the collection's version.
+    """
+
+    law: Law
+    unit: Unit
+    checks: Mapping[str, Sequence[Check]]
+    roles: Mapping[str, Sequence[str]]
+    runs: Mapping[str, HostRun]
+    waivers: Sequence[Waiver]
+    collection: str
+    started: datetime.datetime
+    finished: datetime.datetime
+
+
+def judge(case: Case) -> dict:
+    """Give every check on every host, and every provision, its outcome.
+
+    :return: the content of result.json: plain dicts, lists, text, numbers, booleans and None.
+    """
+    carried = {host: _carried(case, host) for host in {**case.roles, **case.runs}}
+    by_host = {host: _host_results(case, host, carried[host]) for host in case.runs}
+    results = [result for mine in by_host.values() for result in mine]
+    provisions = _provisions(case, carried, results)
+    left_out = [host for host, roles in carried.items() if roles and host not in case.runs]
+    return {
+        "started": timestamp(case.started),
+        "finished": timestamp(case.finished),
+        "collection": case.collection,
+        "law": {"order": case.law.order, "title": case.law.title, "files": case.law.files},
+        "unit": {"name": case.unit.name, "types": list(case.unit.types), "services": list(case.unit.services)},
+        "limit": {"inspected": list(case.runs), "left_out": left_out} if left_out else None,
+        "hosts": [{"name": host, "roles": list(carried[host]), "state": run.state, "message": run.message or None,
+                   "outcomes": _counts(by_host[host])} for host, run in case.runs.items()],
+        "provisions": provisions,
+        "results": results,
+        "waivers": _waivers(case, results),
+        "summary": _summary(case, provisions, by_host, left_out),
+    }
+
+
+def timestamp(moment: datetime.datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _carried(case: Case, host: str) -> list[str]:
+    """The roles of a host. A site's own checks are for every host that is inspected or carries a role."""
+    roles = list(case.roles.get(host, ()))
+    return [*roles, SITE_ROLE] if case.checks.get(SITE_ROLE) and (roles or host in case.runs) else roles
+
+
+def _host_results(case: Case, host: str, roles: Sequence[str]) -> list[dict]:
+    waivers = {waiver.check: waiver for waiver in case.waivers if host in waiver.hosts}
+    today = case.finished.astimezone(datetime.UTC).date()
+    return [judge_check(check, host, case.runs[host], waivers.get(check.id), today)
+            for role in roles for check in case.checks.get(role, ())]
+
+
+def _provisions(case: Case, carried: Mapping[str, Sequence[str]], results: Sequence[dict]) -> list[dict]:
+    by_provision: dict[str, list[dict]] = {name: [] for name in case.law.provisions}
+    for result in results:
+        for name in result["provisions"]:
+            by_provision[name].append(result)
+    judged = []
+    for name, provision in case.law.provisions.items():
+        proving = {role: [check.id for check in checks if name in check.proves] for role, checks in case.checks.items()}
+        roles = [role for role, checks in proving.items() if checks]
+        carriers = [host for host, has in carried.items() if not set(roles).isdisjoint(has)]
+        evidence = Evidence([check for role in roles for check in proving[role]], roles, carriers, by_provision[name])
+        judged.append(judge_provision(provision, case.law, case.unit, evidence, case.runs))
+    return judged
+
+
+def _waivers(case: Case, results: Sequence[dict]) -> list[dict]:
+    used = {(result["check"], result["host"]) for result in results
+            if result["waiver"] and result["waiver"]["state"] == "active"}
+    today = case.finished.astimezone(datetime.UTC).date()
+    return [{"check": waiver.check, "hosts": list(waiver.hosts), "reason": waiver.reason, "owner": waiver.owner,
+             "expires": waiver.expires.isoformat(),
+             "state": "expired" if waiver.expired(today)
+             else "active" if any((waiver.check, host) in used for host in waiver.hosts) else "unused"}
+            for waiver in case.waivers]
+
+
+def _summary(case: Case, provisions: Sequence[dict], by_host: Mapping[str, Sequence[dict]],
+             left_out: Sequence[str]) -> dict:
+    """Count, and say in one sentence each what keeps the inspection from being in order."""
+    results = [result for mine in by_host.values() for result in mine]
+    alarms = [sentence for host, run in case.runs.items() for sentence in _host_alarms(host, run, by_host[host])]
+    alarms += [f"{provision['id']} is {provision['outcome']}: {provision['reason']['en']}"
+               for provision in provisions if provision["outcome"] in ALARMS
+               and provision["because"] not in ("checks", *QUIET)]
+    if all(result["outcome"] == "not_applicable" for result in results):
+        alarms.append("No check ran at all: nothing was inspected.")
+    return {"ok": not alarms, "alarms": alarms, "provisions": _counts(provisions), "checks": _counts(results),
+            "no_check_yet": [provision["id"] for provision in provisions if provision["because"] == "no_check_yet"],
+            "hosts_not_reached": [host for host, run in case.runs.items() if run.state == "unreachable"],
+            "hosts_left_out": list(left_out)}
+
+
+def _host_alarms(host: str, run: HostRun, results: Sequence[dict]) -> list[str]:
+    """One sentence per check, but one for all where the host gave no answer."""
+    if run.state == "unreachable":
+        return [f"{host} was not reached: {run.message}"]
+    if run.state == "broken":
+        return [f"{host} could not be observed: {run.message}"]
+    return [f"{host}: {result['check']} is {result['outcome']}: {result['message']['en']}"
+            for result in results if result["outcome"] in ALARMS]
+
+
+def _counts(judged: Sequence[Mapping[str, object]]) -> dict[str, int]:
+    found = [one["outcome"] for one in judged]
+    return {outcome: found.count(outcome) for outcome in OUTCOMES}
