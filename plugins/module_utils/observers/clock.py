@@ -29,6 +29,7 @@ def _clock():
         "offset_seconds": abs(float(tracking[4])),
         "uncertainty_seconds": abs(float(tracking[4])) + float(tracking[11]) + float(tracking[10]) / 2,
         "sources": sources,
+        "configured_sources": len(sources),
         "reachable_sources": sum(1 for source in sources if source["state"] != "unreachable"),
     }
 
@@ -45,6 +46,7 @@ OBSERVERS = {
             "offset_seconds": "float: how far the clock is from it, without sign",
             "uncertainty_seconds": "float: the most by which the clock can be wrong (offset + dispersion + delay / 2)",
             "sources": "list: address, mode, state, stratum of each source",
+            "configured_sources": "int: how many sources chronyd was told of",
             "reachable_sources": "int: how many of them answer",
         },
     ),

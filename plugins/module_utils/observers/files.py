@@ -3,30 +3,22 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import grp
 import os
 import pwd
 import stat
 import time
 
+from ..records import store
 from ._registry import Argument, Observer
 
-FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, 64-bit
-FLAGS = {"a": 0x20, "i": 0x10}  # FS_APPEND_FL, FS_IMMUTABLE_FL
 _KINDS = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
 
 
 def attributes(path):
     """Which of the attributes a (append-only) and i (immutable) a file or folder has, such as 'a'."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    try:
-        buffer = array.array("L", [0])
-        fcntl.ioctl(fd, FS_IOC_GETFLAGS, buffer, True)
-    finally:
-        os.close(fd)
-    return "".join(letter for letter, bit in sorted(FLAGS.items()) if buffer[0] & bit)
+    bits = store.flags(path)
+    return "".join(letter for letter, bit in (("a", store.APPEND_ONLY), ("i", store.IMMUTABLE)) if bits & bit)
 
 
 def name_of(lookup, number):

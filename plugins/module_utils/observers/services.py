@@ -23,7 +23,26 @@ def _unit(unit):
     }
 
 
+def _units(units):
+    seen = {unit: _unit(unit) for unit in units}
+    return {
+        "states": {unit: facts["state"] for unit, facts in seen.items()},
+        "inactive": sorted(unit for unit, facts in seen.items() if not facts["active"]),
+        "not_at_boot": sorted(unit for unit, facts in seen.items() if not facts["starts_at_boot"]),
+    }
+
+
 OBSERVERS = {
+    "units": Observer(
+        look=_units,
+        text="the states of several systemd units (systemctl show)",
+        arguments={"units": Argument(list, "units with their suffixes", required=True)},
+        facts={
+            "states": "dict: unit to ActiveState/SubState in systemd's words",
+            "inactive": "list: those that do not run",
+            "not_at_boot": "list: those that would not start by themselves",
+        },
+    ),
     "unit": Observer(
         look=_unit,
         text="the state of a systemd unit (systemctl show)",

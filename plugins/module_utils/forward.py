@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Before a forwarder starts: go back in the journal over what may not have arrived.
+
+rsyslog's imjournal saves its place when a message is sent, not when the collector has acknowledged it. After a kill or
+a power cut up to a window of messages is gone though the saved place lies behind them. So the place is set back by more
+than the window; what arrives twice is the same record and counts once. It never goes back further than where the
+last run began: a forwarder that fails at once, again and again, stays where it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+_JOURNALCTL = ["journalctl", "--quiet", "--no-pager", "--output=json", "--output-fields=PRIORITY"]
+
+
+def target(cursors, start):
+    """Choose the place to go on from.
+
+    :param list cursors: of the journal's entries, from the saved place backwards; not empty.
+    :param str start: where the last run began, or an empty text.
+    :return: str: a cursor.
+    """
+    for cursor in cursors:
+        if cursor == start:
+            return cursor
+    return cursors[-1]
+
+
+def cursors_back(cursor, entries):
+    """The cursors of the journal's entries, from this one backwards."""
+    done = subprocess.run([*_JOURNALCTL, "--reverse", "--lines=%d" % entries, "--cursor=" + cursor],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    return [json.loads(row)["__CURSOR"] for row in done.stdout.splitlines()]
+
+
+def rewind(state, entries):
+    """Set the saved place back.
+
+    :param str state: the cursor file of imjournal; none yet is well (the first run reads the whole journal).
+    :param int entries: how many entries to go back at the most.
+    :return: int: how many entries lie between the old and the new place.
+    """
+    try:
+        with open(state, encoding="ascii") as file:
+            saved = file.read().strip()
+    except FileNotFoundError:
+        return 0
+    try:
+        with open(state + ".start", encoding="ascii") as file:
+            start = file.read().strip()
+    except FileNotFoundError:
+        start = ""
+    cursors = cursors_back(saved, entries) if saved else []
+    if not cursors:
+        return 0  # the journal no longer has the place; imjournal then begins at its head
+    chosen = target(cursors, start)
+    for path in (state, state + ".start"):
+        with open(path + ".new", "w", encoding="ascii") as file:
+            file.write(chosen)
+        os.replace(path + ".new", path)
+    return cursors.index(chosen)
+
+
+def command(arguments):
+    """order82 forward rewind"""
+    entries = rewind(arguments.state, arguments.entries)
+    return {"entries": entries}, "went back over %d journal entries" % entries, 0

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observers: the two ends of the way from a sender to a collector."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import subprocess
+
+from ._registry import Argument, ObservationError, Observer, command
+
+_MOST = 100000
+_OFFERS = b"relp_version=0\nrelp_software=order82,0,order82\ncommands=syslog"
+_RELP_OPEN = b"1 open %d %s\n" % (len(_OFFERS), _OFFERS)
+
+
+def connections(text):
+    """Read what C(ss -tinH state established) says: two lines for each connection, the first without a state.
+
+    :return: list of dicts with C(unsent) (bytes not acknowledged by the peer's kernel) and C(answer_ms) (since data last came).
+    """
+    found = []
+    lines = text.splitlines()
+    for head, detail in zip(lines[::2], lines[1::2]):
+        columns = head.split()
+        received = re.search(r"\blastrcv:(\d+)", detail)
+        found.append({"unsent": int(columns[1]), "answer_ms": int(received[1]) if received else 0})
+    return found
+
+
+def _forwarding(collectors, port, folder, silence_seconds):
+    ways = {name: _way(address, port, "%s/%s.cursor" % (folder, name)) for name, address in collectors.items()}
+    return {
+        "ways": ways,
+        "unconnected": sorted(name for name, way in ways.items() if not way["connected"]),
+        "unanswered": sorted(name for name, way in ways.items()
+                             if not 0 <= way["answered_seconds"] <= silence_seconds),
+        "most_behind": max((way["behind_entries"] for way in ways.values()), default=0),
+    }
+
+
+def _way(address, port, cursor_file):
+    shown = command(["ss", "-tinH", "state", "established", "dst", address, "dport", "= :%d" % port])
+    open_now = connections(shown)
+    try:
+        with open(cursor_file, encoding="ascii") as file:
+            cursor = file.read().strip()
+    except FileNotFoundError:
+        cursor = ""
+    return {
+        "connected": bool(open_now),
+        "answered_seconds": min((one["answer_ms"] for one in open_now), default=-1000) // 1000,
+        "unsent_bytes": sum(one["unsent"] for one in open_now),
+        "behind_entries": _entries_after(cursor, cursor_file) if cursor else _MOST,
+    }
+
+
+def _entries_after(cursor, cursor_file):
+    done = subprocess.run(["journalctl", "--quiet", "--no-pager", "--output=json", "--output-fields=PRIORITY",
+                           "--after-cursor=" + cursor, "--lines=%d" % _MOST],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise ObservationError("journalctl does not know the place in %s: %s"
+                               % (cursor_file, done.stderr.decode("utf-8", "replace").strip()))
+    return done.stdout.count(b"\n")
+
+
+def _listener(address, port, ca):
+    facts = {"listens": False, "tls": False, "answers_plain": False, "admits_strangers": False, "problem": ""}
+    try:
+        facts["answers_plain"] = _answers(socket.create_connection((address, port), timeout=5))
+        facts["listens"] = True
+        context = ssl.create_default_context(cafile=ca)
+        context.check_hostname = False  # the name is the collector's, the address may be another of its own
+        with context.wrap_socket(socket.create_connection((address, port), timeout=5)) as stream:
+            facts["tls"] = True
+            facts["admits_strangers"] = _answers(stream)
+    except ssl.SSLError as error:
+        # TLS 1.2 refuses a missing certificate within the handshake: that is TLS, and no admittance.
+        facts["tls"] = facts["tls"] or "CERTIFICATE_REQUIRED" in str(error).upper() or "HANDSHAKE_FAILURE" in str(error).upper()
+        facts["problem"] = str(error)
+    except OSError as error:
+        facts["problem"] = str(error)
+    return facts
+
+
+def _answers(stream):
+    """Whether the other end answers a RELP session's opening, as it would to a sender."""
+    try:
+        stream.settimeout(3)
+        stream.sendall(_RELP_OPEN)
+        return b" rsp " in stream.recv(4096)
+    except OSError:
+        return False
+    finally:
+        stream.close()
+
+
+OBSERVERS = {
+    "forwarding": Observer(
+        look=_forwarding,
+        text="a host's ways to its collectors (ss, and each forwarder's place in the journal)",
+        arguments={
+            "collectors": Argument(dict, "collector's name to its address", required=True),
+            "port": Argument(int, "their TCP port", required=True),
+            "folder": Argument(str, "where the forwarders keep their places in the journal", required=True),
+            "silence_seconds": Argument(int, "a way without an answer for so many seconds is cut", 180),
+        },
+        facts={
+            "ways": "dict: collector to connected, answered_seconds (-1 without a connection), unsent_bytes, behind_entries",
+            "unconnected": "list: collectors to which no connection is established",
+            "unanswered": "list: collectors that did not answer for longer than the argument says, or not at all",
+            "most_behind": "int: journal entries not yet handed to the collector that is furthest behind, 100000 at the most "
+                           "(up to 100 are normal: a place is kept every 100 messages)",
+        },
+    ),
+    "record_listener": Observer(
+        look=_listener,
+        text="what a stranger meets at a collector's port: RELP without TLS, TLS without a certificate",
+        arguments={
+            "address": Argument(str, "where to knock", required=True),
+            "port": Argument(int, "TCP port", required=True),
+            "ca": Argument(str, "the authority's certificate, PEM", required=True),
+        },
+        facts={
+            "listens": "bool: somebody accepts connections",
+            "tls": "bool: it speaks TLS with a certificate of the authority",
+            "answers_plain": "bool: it also takes records without TLS",
+            "admits_strangers": "bool: it takes records from a sender without a certificate",
+            "problem": "str: what went wrong in the attempt, empty if nothing",
+        },
+    ),
+}

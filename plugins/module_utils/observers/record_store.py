@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observer: a collector's record store, opened and read."""
+
+from __future__ import annotations
+
+import datetime
+import grp
+import hashlib
+import os
+import pwd
+import stat
+import time
+
+from ..records import settings as record_settings
+from ..records import store
+from ._registry import Argument, ObservationError, Observer
+
+_HASH_BUDGET = 256 << 20  # bytes of closed records that one look reads again, newest first
+_SHOWN = 20
+
+
+def look(settings, now, silence_seconds):
+    """See what is in the store and how it is protected.
+
+    :param float now: seconds since 1970.
+    :param int silence_seconds: a host without a record for so long is silent.
+    """
+    seen = _Seen(settings, now)
+    for record_class in sorted(settings.classes):
+        seen.look_at_class(record_class)
+    space = os.statvfs(settings.store)
+    free = space.f_bavail * space.f_frsize
+    per_day = max(seen.bytes_by_day.values(), default=0)
+    heard = {host: round(now - last) for host, last in seen.last_heard.items()}
+    return {
+        "oldest_days": seen.oldest_days,
+        "missing_days": seen.missing_days[:_SHOWN],
+        "missing_files": seen.missing_files[:_SHOWN],
+        "unprotected": seen.unprotected[:_SHOWN],
+        "altered": seen.altered[:_SHOWN],
+        "overdue": seen.overdue[:_SHOWN],
+        "last_heard_seconds": heard,
+        "silent_hosts": sorted(host for host in settings.hosts if heard.get(host, silence_seconds + 1) > silence_seconds),
+        "retention_days": settings.retention_days,
+        "free_percent": 100 * space.f_bavail // max(space.f_blocks, 1),
+        "lasts_days": min(int(free / per_day), 99999) if per_day else 99999,
+    }
+
+
+class _Seen:
+    """Gathers what one look finds, class by class."""
+
+    def __init__(self, settings, now):
+        self.settings = settings
+        self.today = store.today(now)
+        self.first_open = store.today(now - 600)  # ten minutes for the housekeeping to close yesterday
+        self.owner = pwd.getpwnam(settings.owner).pw_uid
+        self.budget = _HASH_BUDGET
+        self.oldest_days = 0
+        self.missing_days, self.missing_files, self.unprotected, self.altered, self.overdue = [], [], [], [], []
+        self.last_heard, self.bytes_by_day = {}, {}
+
+    def look_at_class(self, record_class):
+        """One class: its days, and each day's files."""
+        days = store.days(self.settings.store, record_class)
+        if not days:
+            self.missing_days.append("%s: no day at all" % record_class)
+            return
+        self.oldest_days = max(self.oldest_days, (self.today - days[0]).days)
+        self._folder(record_class, os.path.join(self.settings.store, record_class), store.APPEND_ONLY, record_class)
+        present = set(days)
+        for offset in range((self.today - days[0]).days + 1):
+            day = days[0] + datetime.timedelta(days=offset)
+            if day not in present:
+                self.missing_days.append("%s %s" % (record_class, day))
+        for day in reversed(days):
+            if (self.today - day).days > self.settings.retention_days + 1:
+                self.overdue.append("%s %s" % (record_class, day))
+            self._day(record_class, day)
+
+    def _day(self, record_class, day):
+        path = store.folder(self.settings.store, record_class, day)
+        closed = day < self.first_open
+        wanted, mode = (store.IMMUTABLE, 0o440) if closed else (store.APPEND_ONLY, 0o640)
+        label = "%s/%s" % (record_class, day)
+        self._folder(record_class, path, wanted, label)
+        files = store.files(path)
+        names = {os.path.basename(name) for name in files}
+        for name in files:
+            found = os.lstat(name)
+            self._judge_file(record_class, name, found, wanted, mode, label)
+            self.bytes_by_day[day] = self.bytes_by_day.get(day, 0) + found.st_size
+            if not closed and found.st_size:
+                host = os.path.basename(name)[:-len(".log")]
+                self.last_heard[host] = max(self.last_heard.get(host, 0), found.st_mtime)
+        if closed:
+            self._manifest(path, names, label)
+        elif day <= self.today:
+            self.missing_files += ["%s/%s.log" % (label, host) for host in sorted(self.settings.hosts)
+                                   if host + ".log" not in names]
+
+    def _folder(self, record_class, path, wanted, label):
+        found = os.lstat(path)
+        group = grp.getgrnam(record_settings.group_of(record_class)).gr_gid
+        if stat.S_IMODE(found.st_mode) & 0o027:
+            self.unprotected.append("%s/ has mode %04o" % (label, stat.S_IMODE(found.st_mode)))
+        if (found.st_uid, found.st_gid) != (self.owner, group):
+            self.unprotected.append("%s/ belongs to %d:%d" % (label, found.st_uid, found.st_gid))
+        if not store.flags(path) & wanted:
+            self.unprotected.append("%s/ is not %s" % (label, _WORDS[wanted]))
+
+    def _judge_file(self, record_class, name, found, wanted, mode, label):
+        short = "%s/%s" % (label, os.path.basename(name))
+        group = grp.getgrnam(record_settings.group_of(record_class)).gr_gid
+        if stat.S_IMODE(found.st_mode) != mode:
+            self.unprotected.append("%s has mode %04o, not %04o" % (short, stat.S_IMODE(found.st_mode), mode))
+        if (found.st_uid, found.st_gid) != (self.owner, group):
+            self.unprotected.append("%s belongs to %d:%d" % (short, found.st_uid, found.st_gid))
+        if not store.flags(name) & wanted:
+            self.unprotected.append("%s is not %s" % (short, _WORDS[wanted]))
+
+    def _manifest(self, path, names, label):
+        try:
+            with open(os.path.join(path, store.MANIFEST), encoding="utf-8") as file:
+                listed = {name: digest for digest, _gap, name in (line.rstrip("\n").partition("  ") for line in file)}
+        except FileNotFoundError:
+            self.altered.append("%s has no %s" % (label, store.MANIFEST))
+            return
+        self.missing_files += ["%s/%s" % (label, name) for name in sorted(set(listed) - names)]
+        self.altered += ["%s/%s is not in %s" % (label, name, store.MANIFEST) for name in sorted(names - set(listed))]
+        for name in sorted(names & set(listed)):
+            full = os.path.join(path, name)
+            size = os.path.getsize(full)
+            if size <= self.budget:
+                self.budget -= size
+                with open(full, "rb") as file:
+                    digest = hashlib.sha256(file.read()).hexdigest()
+                if digest != listed[name]:
+                    self.altered.append("%s/%s differs from %s" % (label, name, store.MANIFEST))
+
+
+_WORDS = {store.APPEND_ONLY: "append-only", store.IMMUTABLE: "immutable"}
+
+
+def _record_store(silence_seconds):
+    try:
+        settings = record_settings.load()
+    except record_settings.SettingsError as error:
+        raise ObservationError(str(error)) from error
+    return look(settings, time.time(), silence_seconds)
+
+
+OBSERVERS = {
+    "record_store": Observer(
+        look=_record_store,
+        text="a collector's record store: days, gaps, protection, hashes, who is silent, how long the disk lasts",
+        arguments={"silence_seconds": Argument(int, "a host without a record for so many seconds is silent", 300)},
+        facts={
+            "oldest_days": "int: age in days of the oldest day kept",
+            "missing_days": "list: class and day between the oldest and today that are not there (20 at the most, as in all lists here)",
+            "missing_files": "list: files that a day must have and has not: in its manifest, or for a known host on an open day",
+            "unprotected": "list: files and folders whose mode, owner, group or attribute is not as it must be",
+            "altered": "list: closed files that differ from their day's SHA256SUMS (the newest 256 MiB are read again)",
+            "overdue": "list: days past the retention that were not deleted",
+            "last_heard_seconds": "dict: host to seconds since its last record",
+            "silent_hosts": "list: known hosts without a record for longer than the argument says",
+            "retention_days": "int: what the housekeeping keeps",
+            "free_percent": "int: of the store's disk",
+            "lasts_days": "int: days until the disk is full at the rate of the fullest day; 99999 where there is no rate yet",
+        },
+    ),
+}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where records lie, and how a file is made append-only or immutable."""
+
+from __future__ import annotations
+
+import array
+import datetime
+import fcntl
+import os
+import re
+
+FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, 64-bit; ioctl_iflags(2)
+FS_IOC_SETFLAGS = 0x40086602
+APPEND_ONLY = 0x20  # FS_APPEND_FL, chattr +a
+IMMUTABLE = 0x10  # FS_IMMUTABLE_FL, chattr +i
+MANIFEST = "SHA256SUMS"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def flags(path):
+    """The two protecting attributes of a file or folder, as bits.
+
+    :raises OSError: the file is not there, or the file system knows no attributes.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        return _get(fd) & (APPEND_ONLY | IMMUTABLE)
+    finally:
+        os.close(fd)
+
+
+def set_flags(path, wanted):
+    """Give a file or folder just these of the two attributes; its others stay.
+
+    :param int wanted: C(APPEND_ONLY), C(IMMUTABLE) or 0.
+    :return: bool: whether anything changed.
+    :raises OSError: EPERM without CAP_LINUX_IMMUTABLE, ENOTTY where the file system knows no attributes.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        now = _get(fd)
+        then = (now & ~(APPEND_ONLY | IMMUTABLE)) | wanted
+        if then == now:
+            return False
+        fcntl.ioctl(fd, FS_IOC_SETFLAGS, array.array("L", [then]))
+        return True
+    finally:
+        os.close(fd)
+
+
+def _get(fd):
+    buffer = array.array("L", [0])
+    fcntl.ioctl(fd, FS_IOC_GETFLAGS, buffer, True)
+    return buffer[0]
+
+
+def days(store, record_class):
+    """The days of one class that have a folder, oldest first, as datetime.date."""
+    try:
+        names = os.listdir(os.path.join(store, record_class))
+    except FileNotFoundError:
+        return []
+    found = []
+    for name in names:
+        if _DAY.fullmatch(name):
+            try:
+                found.append(datetime.date.fromisoformat(name))
+            except ValueError:
+                continue  # 2026-02-31: nobody's day
+    return sorted(found)
+
+
+def folder(store, record_class, day):
+    """The folder of one class and UTC day."""
+    return os.path.join(store, record_class, day.isoformat())
+
+
+def files(path):
+    """The record files in a day's folder, sorted."""
+    return sorted(entry.path for entry in os.scandir(path) if entry.is_file(follow_symlinks=False)
+                  and entry.name.endswith(".log"))
+
+
+def today(now):
+    """The UTC day of a point in time (seconds since 1970)."""
+    return datetime.datetime.fromtimestamp(now, datetime.timezone.utc).date()

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collector's housekeeping, once a minute: C(order82 records tend).
+
+Open days are append-only, past ones closed and immutable, those past retention deleted, and the disk is watched. A full
+disk raises an alarm and never deletes (article 13). Every step can be repeated: a run that was killed is finished by
+the next one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import grp
+import hashlib
+import os
+import pwd
+import sys
+import time
+
+from ..observers import ObservationError, observe
+from . import settings as record_settings
+from . import store as record_store
+
+OPEN_AHEAD_SECONDS = 15 * 60  # the next day's files are there, append-only, before the first record needs them
+CLOSE_AFTER_SECONDS = 5 * 60  # what arrives at midnight is written by then
+OPEN_MODE, CLOSED_MODE, FOLDER_MODE = 0o640, 0o440, 0o750
+
+
+class Report:
+    """What a run did (C(done)) and what a person must know (C(alarms)), as sentences."""
+
+    def __init__(self):
+        self.done = []
+        self.alarms = []
+
+
+def tend(settings, now, report):
+    """Run all steps. Each goes on where another failed, since a broken class must not leave the others unprotected.
+
+    :param float now: seconds since 1970.
+    """
+    steps = [open_days, protect, close_days]
+    for record_class in sorted(settings.classes):
+        for step in steps:
+            try:
+                step(settings, record_class, now, report)
+            except OSError as error:
+                report.alarms.append("%s of class %s failed: %s" % (step.__name__, record_class, error))
+    purge(settings, now, report)
+    watch_disk(settings, report)
+
+
+def open_days(settings, record_class, now, report):
+    """Make today's folder and files (and shortly before midnight tomorrow's), so that no record waits for protection."""
+    ids = _ids(settings, record_class)
+    parent = os.path.join(settings.store, record_class)
+    _make_folder(parent, ids)
+    for day in sorted({record_store.today(now), record_store.today(now + OPEN_AHEAD_SECONDS)}):
+        path = record_store.folder(settings.store, record_class, day)
+        _make_folder(path, ids)
+        for host in settings.hosts:
+            _make_file(os.path.join(path, host + ".log"), ids)
+        record_store.set_flags(path, record_store.APPEND_ONLY)
+    record_store.set_flags(parent, record_store.APPEND_ONLY)
+    del report
+
+
+def protect(settings, record_class, now, report):
+    """Make every file of an open day append-only; say so where one had lost it, since that is not ours to lose."""
+    first_open = _first_open_day(now)
+    for day in record_store.days(settings.store, record_class):
+        if day < first_open:
+            continue
+        path = record_store.folder(settings.store, record_class, day)
+        for name in record_store.files(path):
+            if record_store.set_flags(name, record_store.APPEND_ONLY):
+                report.done.append("made %s append-only" % name)
+        record_store.set_flags(path, record_store.APPEND_ONLY)
+
+
+def close_days(settings, record_class, now, report):
+    """Close the days that are over: manifest, mode 0440, immutable. A day that is closed already is left alone."""
+    first_open = _first_open_day(now)
+    for day in record_store.days(settings.store, record_class):
+        path = record_store.folder(settings.store, record_class, day)
+        if day >= first_open or record_store.flags(path) & record_store.IMMUTABLE:
+            continue
+        record_store.set_flags(path, 0)
+        names = record_store.files(path)
+        for name in names:
+            record_store.set_flags(name, 0)
+            os.chmod(name, CLOSED_MODE)
+            record_store.set_flags(name, record_store.IMMUTABLE)
+        _write_manifest(path, names, _ids(settings, record_class))
+        record_store.set_flags(path, record_store.IMMUTABLE)
+        report.done.append("closed %s %s: %d files, %d bytes"
+                           % (record_class, day, len(names), sum(os.path.getsize(name) for name in names)))
+
+
+def purge(settings, now, report):
+    """Delete whole days that are older than the retention, oldest first, and say what was deleted.
+
+    Only a closed day goes, and only while the clock is known to be right: a clock that jumps ahead deletes nothing.
+    """
+    oldest_kept = record_store.today(now) - datetime.timedelta(days=settings.retention_days)
+    past = [(record_class, day) for record_class in sorted(settings.classes)
+            for day in record_store.days(settings.store, record_class) if day < oldest_kept]
+    if not past:
+        return
+    try:
+        trusted = observe("clock", {})["synchronised"]
+    except ObservationError as error:
+        report.alarms.append("nothing is purged: the clock can't be asked (%s)" % error)
+        return
+    if not trusted:
+        report.alarms.append("nothing is purged: the clock is not synchronised")
+        return
+    for record_class, day in past:
+        path = record_store.folder(settings.store, record_class, day)
+        if record_store.flags(path) & record_store.IMMUTABLE:
+            _delete_day(settings, record_class, day, path, report)
+
+
+def watch_disk(settings, report):
+    """Raise an alarm where the store's disk is nearly full. It never makes room: that is for people to do."""
+    space = os.statvfs(settings.store)
+    free = 100 * space.f_bavail // max(space.f_blocks, 1)
+    if free < settings.free_percent_alarm:
+        report.alarms.append("the disk of %s has %d %% left, less than %d %%: make it larger; no record is deleted for room"
+                             % (settings.store, free, settings.free_percent_alarm))
+
+
+def _first_open_day(now):
+    return record_store.today(now - CLOSE_AFTER_SECONDS)
+
+
+def _ids(settings, record_class):
+    return pwd.getpwnam(settings.owner).pw_uid, grp.getgrnam(record_settings.group_of(record_class)).gr_gid
+
+
+def _make_folder(path, ids):
+    if not os.path.isdir(path):
+        os.mkdir(path, FOLDER_MODE)
+    found = os.stat(path)
+    if (found.st_uid, found.st_gid, found.st_mode & 0o7777) != (*ids, FOLDER_MODE):
+        before = record_store.flags(path)
+        record_store.set_flags(path, 0)
+        os.chown(path, *ids)
+        os.chmod(path, FOLDER_MODE)
+        record_store.set_flags(path, before)
+
+
+def _make_file(path, ids):
+    try:
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, OPEN_MODE)
+    except FileExistsError:
+        return
+    try:
+        os.fchown(fd, *ids)
+        os.fchmod(fd, OPEN_MODE)
+    finally:
+        os.close(fd)
+    record_store.set_flags(path, record_store.APPEND_ONLY)
+
+
+def _write_manifest(path, names, ids):
+    """Write what sha256sum -c reads; a seal signs it."""
+    target = os.path.join(path, record_store.MANIFEST)
+    if os.path.exists(target):
+        record_store.set_flags(target, 0)  # a run was killed between the manifest and the folder's flag
+    lines = []
+    for name in names:
+        digest = hashlib.sha256()
+        with open(name, "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+        lines.append("%s  %s\n" % (digest.hexdigest(), os.path.basename(name)))
+    with open(target + ".new", "w", encoding="utf-8") as file:
+        file.writelines(lines)
+        os.fchown(file.fileno(), *ids)
+        os.fchmod(file.fileno(), CLOSED_MODE)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(target + ".new", target)
+    record_store.set_flags(target, record_store.IMMUTABLE)
+
+
+def _delete_day(settings, record_class, day, path, report):
+    names = [entry.path for entry in os.scandir(path)]
+    size = sum(os.path.getsize(name) for name in names)
+    manifest = os.path.join(path, record_store.MANIFEST)
+    digest = "none"
+    if os.path.exists(manifest):
+        with open(manifest, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+    parent = os.path.dirname(path)
+    record_store.set_flags(path, 0)
+    for name in names:
+        record_store.set_flags(name, 0)
+        os.unlink(name)
+    record_store.set_flags(parent, 0)
+    try:
+        os.rmdir(path)
+    finally:
+        record_store.set_flags(parent, record_store.APPEND_ONLY)
+    report.done.append("purged %s %s: %d files, %d bytes, older than %d days, SHA-256 of its manifest %s"
+                       % (record_class, day, len(names), size, settings.retention_days, digest))
+
+
+def command(arguments):
+    """order82 records tend"""
+    del arguments
+    settings = record_settings.load()
+    report = Report()
+    tend(settings, time.time(), report)
+    for sentence in report.alarms:
+        # systemd reads <2> as priority crit (sd-daemon(3)); the journal takes it to both collectors.
+        print("<2>alarm: %s" % sentence, file=sys.stderr)
+    return {"done": report.done, "alarms": report.alarms}, "\n".join(report.done), 1 if report.alarms else 0
