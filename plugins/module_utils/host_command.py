@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command C(order82): what runs on hosts without Ansible.
+
+Exit codes: 0 done and well; 1 done, and something is wrong (an alarm); 2 it could not be done, one sentence says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from . import forward
+from .records import counting, sessions, tending
+from .records.settings import SettingsError
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="order82", description="What the measures of Order No. 82 do on this host. 本机的安全保护技术措施命令。")
+    areas = parser.add_subparsers(dest="area", required=True, metavar="AREA")
+
+    records = areas.add_parser("records", help="the record store of a collector / 记录库")
+    verbs = records.add_subparsers(dest="verb", required=True, metavar="VERB")
+    tend = verbs.add_parser("tend", help="protect open days, close past ones, delete those past retention, watch the disk")
+    tend.set_defaults(run=tending.command)
+    count = verbs.add_parser("count", help="count records, each once, by host")
+    count.add_argument("record_class", metavar="CLASS")
+    count.add_argument("--day", metavar="YYYY-MM-DD", help="one UTC day; all if left out")
+    count.add_argument("--host", metavar="HOST", help="one host; all if left out")
+    count.add_argument("--matching", metavar="TEXT", help="only records whose line contains this text")
+    count.set_defaults(run=counting.command)
+    pairs = verbs.add_parser("sessions", help="logins and logouts, paired / 登录与退出配对")
+    pairs.add_argument("--day", metavar="YYYY-MM-DD", help="one UTC day; all if left out")
+    pairs.add_argument("--host", metavar="HOST", help="one host; all if left out")
+    pairs.add_argument("--account", metavar="NAME", help="one account; all if left out")
+    pairs.set_defaults(run=sessions.command)
+
+    sender = areas.add_parser("forward", help="the forwarders of a sender / 记录转发")
+    verbs = sender.add_subparsers(dest="verb", required=True, metavar="VERB")
+    rewind = verbs.add_parser("rewind", help="before a forwarder starts: go back over what may not have arrived")
+    rewind.add_argument("state", help="the forwarder's cursor file")
+    rewind.add_argument("--entries", type=int, required=True, help="how many journal entries to go back at the most")
+    rewind.set_defaults(run=forward.command)
+
+    for verb in (tend, count, pairs, rewind):
+        verb.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    return parser
+
+
+def main(argv=None):
+    """Run one verb and give back the exit code.
+
+    :param list argv: the words after the command's name; those of the process if left out.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        document, text, code = arguments.run(arguments)
+    except (SettingsError, OSError, ValueError) as error:
+        print("order82: %s" % error, file=sys.stderr)
+        return 2
+    try:
+        print(json.dumps(document, ensure_ascii=False) if arguments.json else text, flush=True)
+    except BrokenPipeError:
+        sys.stderr.close()
+    return code
