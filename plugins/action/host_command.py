@@ -51,8 +51,14 @@ class ActionModule(ActionBase):
             task = self._task.copy()
             task.args = {"src": name, "dest": arguments["dest"], "owner": "root", "group": "root", "mode": "0755"}
             copy = self._shared_loader_obj.action_loader.get(
-                "ansible.builtin.copy", task=task, connection=self._connection, play_context=self._play_context,
-                loader=self._loader, templar=self._templar, shared_loader_obj=self._shared_loader_obj)
+                "ansible.builtin.copy",
+                task=task,
+                connection=self._connection,
+                play_context=self._play_context,
+                loader=self._loader,
+                templar=self._templar,
+                shared_loader_obj=self._shared_loader_obj,
+            )
             result.update(copy.run(task_vars=task_vars))
         finally:
             os.unlink(name)

@@ -31,8 +31,12 @@ def target(cursors, start):
 
 def cursors_back(cursor, entries):
     """The cursors of the journal's entries, from this one backwards."""
-    done = subprocess.run([*_JOURNALCTL, "--reverse", "--lines=%d" % entries, "--cursor=" + cursor],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        [*_JOURNALCTL, "--reverse", "--lines=%d" % entries, "--cursor=" + cursor],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
     return [json.loads(row)["__CURSOR"] for row in done.stdout.splitlines()]
 
 

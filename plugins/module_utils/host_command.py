@@ -17,12 +17,15 @@ from .records.settings import SettingsError
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog="order82", description="What the measures of Order No. 82 do on this host. 本机的安全保护技术措施命令。")
+        prog="order82", description="What the measures of Order No. 82 do on this host. 本机的安全保护技术措施命令。"
+    )
     areas = parser.add_subparsers(dest="area", required=True, metavar="AREA")
 
     records = areas.add_parser("records", help="the record store of a collector / 记录库")
     verbs = records.add_subparsers(dest="verb", required=True, metavar="VERB")
-    tend = verbs.add_parser("tend", help="protect open days, close past ones, delete those past retention, watch the disk")
+    tend = verbs.add_parser(
+        "tend", help="protect open days, close past ones, delete those past retention, watch the disk"
+    )
     tend.set_defaults(run=tending.command)
     count = verbs.add_parser("count", help="count records, each once, by host")
     count.add_argument("record_class", metavar="CLASS")

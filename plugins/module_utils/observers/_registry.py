@@ -39,8 +39,10 @@ def problems(name, observer, arguments):
     found = []
     for key in arguments:
         if key not in observer.arguments:
-            found.append("observer '%s' takes no argument '%s'; it takes: %s"
-                         % (name, key, ", ".join(sorted(observer.arguments)) or "none"))
+            found.append(
+                "observer '%s' takes no argument '%s'; it takes: %s"
+                % (name, key, ", ".join(sorted(observer.arguments)) or "none")
+            )
     for key, argument in observer.arguments.items():
         if argument.required and key not in arguments:
             found.append("observer '%s' needs the argument '%s' (%s)" % (name, key, argument.text))
@@ -57,10 +59,13 @@ def run(name, observer, arguments):
         value = arguments.get(key, argument.default)
         if value is not None and argument.type is int and isinstance(value, str) and value.lstrip("-").isdigit():
             value = int(value)
-        if value is not None and (not isinstance(value, argument.type)
-                                  or (isinstance(value, bool) and argument.type is not bool)):
-            raise ObservationError("observer '%s': argument '%s' is a %s, got %s (%r)"
-                                   % (name, key, argument.type.__name__, type(value).__name__, value))
+        if value is not None and (
+            not isinstance(value, argument.type) or (isinstance(value, bool) and argument.type is not bool)
+        ):
+            raise ObservationError(
+                "observer '%s': argument '%s' is a %s, got %s (%r)"
+                % (name, key, argument.type.__name__, type(value).__name__, value)
+            )
         values[key] = value
     try:
         facts = observer.look(**values)
@@ -81,9 +86,14 @@ def command(argv, ok=(0,), stderr=False):
     :raises ObservationError: it is not installed, took too long, or ended with another code.
     """
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=COMMAND_SECONDS, check=False, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                                                                         "LC_ALL": "C.UTF-8"})
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+        )
     except FileNotFoundError as error:
         raise ObservationError("'%s' is not installed" % argv[0]) from error
     except subprocess.TimeoutExpired as error:

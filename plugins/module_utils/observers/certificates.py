@@ -14,13 +14,24 @@ from ._registry import Argument, Observer, command
 def _certificate(path, ca):
     if not os.path.exists(path):
         return {"exists": False, "trusted": False, "days_left": 0, "subject": ""}
-    shown = dict(line.partition("=")[::2] for line in
-                 command(["openssl", "x509", "-noout", "-enddate", "-subject", "-in", path]).splitlines())
+    shown = dict(
+        line.partition("=")[::2]
+        for line in command(["openssl", "x509", "-noout", "-enddate", "-subject", "-in", path]).splitlines()
+    )
     ends = calendar.timegm(time.strptime(shown["notAfter"], "%b %d %H:%M:%S %Y GMT"))
-    verified = subprocess.run(["openssl", "verify", "-CAfile", ca, path], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    return {"exists": True, "trusted": verified.returncode == 0, "days_left": int((ends - time.time()) // 86400),
-            "subject": shown["subject"].strip()}
+    verified = subprocess.run(
+        ["openssl", "verify", "-CAfile", ca, path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return {
+        "exists": True,
+        "trusted": verified.returncode == 0,
+        "days_left": int((ends - time.time()) // 86400),
+        "subject": shown["subject"].strip(),
+    }
 
 
 OBSERVERS = {

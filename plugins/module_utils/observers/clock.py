@@ -8,8 +8,14 @@ import csv
 from ._registry import Observer, command
 
 _MODES = {"^": "server", "=": "peer", "#": "reference clock"}
-_STATES = {"*": "selected", "+": "combined", "-": "not combined", "?": "unreachable", "x": "false ticker",
-           "~": "too variable"}
+_STATES = {
+    "*": "selected",
+    "+": "combined",
+    "-": "not combined",
+    "?": "unreachable",
+    "x": "false ticker",
+    "~": "too variable",
+}
 
 
 def _rows(*words):
@@ -19,8 +25,15 @@ def _rows(*words):
 def _clock():
     # The columns are those of chronyc(1), report tracking and report sources.
     tracking = _rows("tracking")[0]
-    sources = [{"address": row[2], "mode": _MODES.get(row[0], row[0]), "state": _STATES.get(row[1], row[1]),
-                "stratum": int(row[3])} for row in _rows("sources")]
+    sources = [
+        {
+            "address": row[2],
+            "mode": _MODES.get(row[0], row[0]),
+            "state": _STATES.get(row[1], row[1]),
+            "stratum": int(row[3]),
+        }
+        for row in _rows("sources")
+    ]
     leap = tracking[13]
     return {
         "synchronised": leap != "Not synchronised" and int(tracking[2]) > 0,

@@ -30,8 +30,16 @@ def name_of(lookup, number):
 
 
 def _file(path):
-    facts = {"exists": False, "kind": "none", "mode": "", "owner": "", "group": "", "attributes": "", "bytes": 0,
-             "age_seconds": 0}
+    facts = {
+        "exists": False,
+        "kind": "none",
+        "mode": "",
+        "owner": "",
+        "group": "",
+        "attributes": "",
+        "bytes": 0,
+        "age_seconds": 0,
+    }
     try:
         found = os.lstat(path)
     except FileNotFoundError:

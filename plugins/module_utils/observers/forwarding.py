@@ -18,7 +18,8 @@ _RELP_OPEN = b"1 open %d %s\n" % (len(_OFFERS), _OFFERS)
 def connections(text):
     """Read what C(ss -tinH state established) says: two lines for each connection, the first without a state.
 
-    :return: list of dicts with C(unsent) (bytes not acknowledged by the peer's kernel) and C(answer_ms) (since data last came).
+    :return: list of dicts with C(unsent) (bytes not acknowledged by the peer's kernel) and C(answer_ms) (since data
+        last came).
     """
     found = []
     lines = text.splitlines()
@@ -34,8 +35,7 @@ def _forwarding(collectors, port, folder, silence_seconds):
     return {
         "ways": ways,
         "unconnected": sorted(name for name, way in ways.items() if not way["connected"]),
-        "unanswered": sorted(name for name, way in ways.items()
-                             if not 0 <= way["answered_seconds"] <= silence_seconds),
+        "unanswered": sorted(name for name, way in ways.items() if not 0 <= way["answered_seconds"] <= silence_seconds),
         "most_behind": max((way["behind_entries"] for way in ways.values()), default=0),
     }
 
@@ -57,12 +57,25 @@ def _way(address, port, cursor_file):
 
 
 def _entries_after(cursor, cursor_file):
-    done = subprocess.run(["journalctl", "--quiet", "--no-pager", "--output=json", "--output-fields=PRIORITY",
-                           "--after-cursor=" + cursor, "--lines=%d" % _MOST],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        [
+            "journalctl",
+            "--quiet",
+            "--no-pager",
+            "--output=json",
+            "--output-fields=PRIORITY",
+            "--after-cursor=" + cursor,
+            "--lines=%d" % _MOST,
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
     if done.returncode:
-        raise ObservationError("journalctl does not know the place in %s: %s"
-                               % (cursor_file, done.stderr.decode("utf-8", "replace").strip()))
+        raise ObservationError(
+            "journalctl does not know the place in %s: %s"
+            % (cursor_file, done.stderr.decode("utf-8", "replace").strip())
+        )
     return done.stdout.count(b"\n")
 
 
@@ -78,7 +91,9 @@ def _listener(address, port, ca):
             facts["admits_strangers"] = _answers(stream)
     except ssl.SSLError as error:
         # TLS 1.2 refuses a missing certificate within the handshake: that is TLS, and no admittance.
-        facts["tls"] = facts["tls"] or "CERTIFICATE_REQUIRED" in str(error).upper() or "HANDSHAKE_FAILURE" in str(error).upper()
+        facts["tls"] = (
+            facts["tls"] or "CERTIFICATE_REQUIRED" in str(error).upper() or "HANDSHAKE_FAILURE" in str(error).upper()
+        )
         facts["problem"] = str(error)
     except OSError as error:
         facts["problem"] = str(error)
@@ -108,11 +123,11 @@ OBSERVERS = {
             "silence_seconds": Argument(int, "a way without an answer for so many seconds is cut", 180),
         },
         facts={
-            "ways": "dict: collector to connected, answered_seconds (-1 without a connection), unsent_bytes, behind_entries",
+            "ways": "dict: collector to connected, answered_seconds (-1: no connection), unsent_bytes, behind_entries",
             "unconnected": "list: collectors to which no connection is established",
-            "unanswered": "list: collectors that did not answer for longer than the argument says, or not at all",
-            "most_behind": "int: journal entries not yet handed to the collector that is furthest behind, 100000 at the most "
-                           "(up to 100 are normal: a place is kept every 100 messages)",
+            "unanswered": "list: collectors that did not answer for longer than that, or not at all",
+            "most_behind": "int: journal entries not yet handed to the collector that is furthest behind, at most "
+            "100000 (up to 100 are normal: a place is kept every 100 messages)",
         },
     ),
     "record_listener": Observer(

@@ -31,8 +31,12 @@ def size(text):
 
 
 def _first_entry_time():
-    with subprocess.Popen(["journalctl", "--no-pager", "--quiet", "--output=json", "--output-fields=PRIORITY"],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        ["journalctl", "--no-pager", "--quiet", "--output=json", "--output-fields=PRIORITY"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
         line = process.stdout.readline()
         process.kill()
     return int(json.loads(line)["__REALTIME_TIMESTAMP"]) / 1e6 if line else time.time()

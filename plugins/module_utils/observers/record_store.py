@@ -17,6 +17,7 @@ from ._registry import Argument, ObservationError, Observer
 
 _HASH_BUDGET = 256 << 20  # bytes of closed records that one look reads again, newest first
 _SHOWN = 20
+_FOLDER = (0o750,)
 
 
 def look(settings, now, silence_seconds):
@@ -40,7 +41,9 @@ def look(settings, now, silence_seconds):
         "altered": seen.altered[:_SHOWN],
         "overdue": seen.overdue[:_SHOWN],
         "last_heard_seconds": heard,
-        "silent_hosts": sorted(host for host in settings.hosts if heard.get(host, silence_seconds + 1) > silence_seconds),
+        "silent_hosts": sorted(
+            host for host in settings.hosts if heard.get(host, silence_seconds + 1) > silence_seconds
+        ),
         "retention_days": settings.retention_days,
         "free_percent": 100 * space.f_bavail // max(space.f_blocks, 1),
         "lasts_days": min(int(free / per_day), 99999) if per_day else 99999,
@@ -67,7 +70,7 @@ class _Seen:
             self.missing_days.append("%s: no day at all" % record_class)
             return
         self.oldest_days = max(self.oldest_days, (self.today - days[0]).days)
-        self._folder(record_class, os.path.join(self.settings.store, record_class), store.APPEND_ONLY, record_class)
+        self._protected(record_class, os.path.join(self.settings.store, record_class), store.APPEND_ONLY, _FOLDER)
         present = set(days)
         for offset in range((self.today - days[0]).days + 1):
             day = days[0] + datetime.timedelta(days=offset)
@@ -83,41 +86,35 @@ class _Seen:
         closed = day < self.first_open
         wanted, mode = (store.IMMUTABLE, 0o440) if closed else (store.APPEND_ONLY, 0o640)
         label = "%s/%s" % (record_class, day)
-        self._folder(record_class, path, wanted, label)
+        self._protected(record_class, path, wanted, _FOLDER)
         files = store.files(path)
         names = {os.path.basename(name) for name in files}
         for name in files:
             found = os.lstat(name)
-            self._judge_file(record_class, name, found, wanted, mode, label)
+            self._protected(record_class, name, wanted, (mode,))
             self.bytes_by_day[day] = self.bytes_by_day.get(day, 0) + found.st_size
             if not closed and found.st_size:
-                host = os.path.basename(name)[:-len(".log")]
+                host = os.path.basename(name)[: -len(".log")]
                 self.last_heard[host] = max(self.last_heard.get(host, 0), found.st_mtime)
         if closed:
             self._manifest(path, names, label)
         elif day <= self.today:
-            self.missing_files += ["%s/%s.log" % (label, host) for host in sorted(self.settings.hosts)
-                                   if host + ".log" not in names]
+            self.missing_files += [
+                "%s/%s.log" % (label, host) for host in sorted(self.settings.hosts) if host + ".log" not in names
+            ]
 
-    def _folder(self, record_class, path, wanted, label):
+    def _protected(self, record_class, path, wanted, modes):
+        """One file or folder: the attribute it must have, the modes it may have, owner and group."""
         found = os.lstat(path)
+        label = os.path.relpath(path, self.settings.store)
         group = grp.getgrnam(record_settings.group_of(record_class)).gr_gid
-        if stat.S_IMODE(found.st_mode) & 0o027:
-            self.unprotected.append("%s/ has mode %04o" % (label, stat.S_IMODE(found.st_mode)))
+        mode = stat.S_IMODE(found.st_mode)
+        if mode not in modes:
+            self.unprotected.append("%s has mode %04o, not %04o" % (label, mode, modes[0]))
         if (found.st_uid, found.st_gid) != (self.owner, group):
-            self.unprotected.append("%s/ belongs to %d:%d" % (label, found.st_uid, found.st_gid))
+            self.unprotected.append("%s belongs to %d:%d" % (label, found.st_uid, found.st_gid))
         if not store.flags(path) & wanted:
-            self.unprotected.append("%s/ is not %s" % (label, _WORDS[wanted]))
-
-    def _judge_file(self, record_class, name, found, wanted, mode, label):
-        short = "%s/%s" % (label, os.path.basename(name))
-        group = grp.getgrnam(record_settings.group_of(record_class)).gr_gid
-        if stat.S_IMODE(found.st_mode) != mode:
-            self.unprotected.append("%s has mode %04o, not %04o" % (short, stat.S_IMODE(found.st_mode), mode))
-        if (found.st_uid, found.st_gid) != (self.owner, group):
-            self.unprotected.append("%s belongs to %d:%d" % (short, found.st_uid, found.st_gid))
-        if not store.flags(name) & wanted:
-            self.unprotected.append("%s is not %s" % (short, _WORDS[wanted]))
+            self.unprotected.append("%s is not %s" % (label, _WORDS[wanted]))
 
     def _manifest(self, path, names, label):
         try:
@@ -157,8 +154,8 @@ OBSERVERS = {
         arguments={"silence_seconds": Argument(int, "a host without a record for so many seconds is silent", 300)},
         facts={
             "oldest_days": "int: age in days of the oldest day kept",
-            "missing_days": "list: class and day between the oldest and today that are not there (20 at the most, as in all lists here)",
-            "missing_files": "list: files that a day must have and has not: in its manifest, or for a known host on an open day",
+            "missing_days": "list: class and day between the oldest and today that are not there (lists: 20 at most)",
+            "missing_files": "list: files that a day has lost: named in its manifest, or of a known host today",
             "unprotected": "list: files and folders whose mode, owner, group or attribute is not as it must be",
             "altered": "list: closed files that differ from their day's SHA256SUMS (the newest 256 MiB are read again)",
             "overdue": "list: days past the retention that were not deleted",
@@ -166,7 +163,7 @@ OBSERVERS = {
             "silent_hosts": "list: known hosts without a record for longer than the argument says",
             "retention_days": "int: what the housekeeping keeps",
             "free_percent": "int: of the store's disk",
-            "lasts_days": "int: days until the disk is full at the rate of the fullest day; 99999 where there is no rate yet",
+            "lasts_days": "int: days until the disk is full at the rate of the fullest day; 99999 without a rate",
         },
     ),
 }

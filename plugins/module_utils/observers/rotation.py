@@ -7,36 +7,38 @@ import re
 
 from ._registry import Observer, command
 
-_PATTERN = re.compile(r"^rotating pattern: (?P<paths>.*?)\s+(?P<when>hourly|daily|weekly|monthly|yearly|after \d+ days|\d+ bytes|forced from command line"
-                      r"|[^(]*?)\s*\((?P<keep>\d+) rotations\)$", re.DOTALL)
+_PATTERN = re.compile(
+    r"rotating pattern: (?P<paths>.*?)\s+(?P<when>hourly|daily|weekly|monthly|yearly|after \d+ days|\d+ bytes)"
+    r"\s+\((?P<keep>\d+) rotations\)",
+    re.DOTALL,
+)
 _DAYS = {"hourly": 1 / 24, "daily": 1, "weekly": 7, "monthly": 30, "yearly": 365}
 
 
 def rules(text):
     """Read what C(logrotate --debug) says.
 
-    :return: tuple: list of dicts with C(paths), C(when), C(keep) (rotations) and C(days) (shortest time for which a line is kept:
-        0 where the size decides), and the list of errors.
+    :return: tuple: list of dicts with C(paths), C(when), C(keep) (rotations) and C(days) (shortest time for which a
+        line is kept: 0 where the size decides, or where logrotate's words are not understood), and the list of errors.
     """
-    found, errors = [], []
-    lines = text.splitlines()
-    for number, line in enumerate(lines):
-        if line.startswith("error:"):
-            errors.append(line)
-        if line.startswith("rotating pattern:"):
-            joined = line
-            while not joined.endswith("rotations)") and number + 1 < len(lines):
-                number += 1
-                joined += " " + lines[number].strip()
-            match = _PATTERN.match(joined)
-            if match:
-                when = match["when"].strip()
-                after = re.fullmatch(r"after (\d+) days", when)
-                period = int(after[1]) if after else _DAYS.get(when, 0)
-                found.append({"paths": match["paths"].strip(), "when": when, "keep": int(match["keep"]),
-                              "days": int(period * int(match["keep"]))})
-            else:
-                errors.append("not understood: " + joined)
+    found = []
+    errors = [line for line in text.splitlines() if line.startswith("error:")]
+    for block in re.findall(r"^rotating pattern:.*?rotations\)", text, re.DOTALL | re.MULTILINE):
+        match = _PATTERN.fullmatch(block)
+        when = match["when"] if match else ""
+        after = re.fullmatch(r"after (\d+) days", when)
+        period = int(after[1]) if after else _DAYS.get(when, 0)
+        keep = int(match["keep"]) if match else 0
+        found.append(
+            {
+                "paths": " ".join(match["paths"].split()) if match else block,
+                "when": when,
+                "keep": keep,
+                "days": int(period * keep),
+            }
+        )
+    if len(found) != text.count("rotating pattern:"):
+        errors.append("not understood: %d of the rules" % (text.count("rotating pattern:") - len(found)))
     return found, errors
 
 

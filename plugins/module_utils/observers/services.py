@@ -5,8 +5,15 @@ from __future__ import annotations
 
 from ._registry import Argument, Observer, command
 
-_PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "ActiveEnterTimestampMonotonic", "NRestarts",
-               "Result")
+_PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "ActiveEnterTimestampMonotonic",
+    "NRestarts",
+    "Result",
+)
 
 
 def _unit(unit):

@@ -14,7 +14,7 @@ from . import store as record_store
 
 def host_of(path):
     """The host whose records a file holds."""
-    return os.path.basename(path)[:-len(".log")]
+    return os.path.basename(path)[: -len(".log")]
 
 
 def select(settings, record_class, day=None, host=None):
@@ -25,7 +25,9 @@ def select(settings, record_class, day=None, host=None):
     :raises ValueError: no such class or no such day in the calendar.
     """
     if record_class not in settings.classes:
-        raise ValueError("there is no record class '%s'; there are: %s" % (record_class, ", ".join(sorted(settings.classes))))
+        raise ValueError(
+            "there is no record class '%s'; there are: %s" % (record_class, ", ".join(sorted(settings.classes)))
+        )
     wanted = datetime.date.fromisoformat(day) if day else None
     for one in record_store.days(settings.store, record_class):
         if wanted in (None, one):
@@ -47,7 +49,9 @@ def count(paths, matching=None):
             if matching and matching not in text:
                 continue
             tally["lines"] += 1
-            key = hashlib.blake2b(record_line.identity(text).encode("utf-8", "surrogateescape"), digest_size=16).digest()
+            key = hashlib.blake2b(
+                record_line.identity(text).encode("utf-8", "surrogateescape"), digest_size=16
+            ).digest()
             if key not in seen:
                 seen.add(key)
                 tally["records"] += 1
@@ -56,8 +60,11 @@ def count(paths, matching=None):
 
 def command(arguments):
     """order82 records count"""
-    result = count(select(record_settings.load(), arguments.record_class, arguments.day, arguments.host),
-                   arguments.matching)
-    text = "\n".join("%s: %d records in %d lines" % (host, tally["records"], tally["lines"])
-                     for host, tally in sorted(result.items()))
+    result = count(
+        select(record_settings.load(), arguments.record_class, arguments.day, arguments.host), arguments.matching
+    )
+    text = "\n".join(
+        "%s: %d records in %d lines" % (host, tally["records"], tally["lines"])
+        for host, tally in sorted(result.items())
+    )
     return result, text or "no records", 0

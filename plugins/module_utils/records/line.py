@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One record: an RFC 5424 line with two structured data elements of our own.
 
-C([order82@32473 …]) is what the sender says: the class, and where in its journal the record came from. C([stored@32473 …])
-is what the collector says: when it received the record, from which address, and what was odd about it (C(marks)).
+C([order82@32473 …]) is what the sender says: the class, and where in its journal the record came from.
+C([stored@32473 …]) is what the collector says: when it received the record, from which address, and what was odd about
+it (C(marks)).
 32473 is the enterprise number for documentation (RFC 5612): the project has none of its own.
 
 A record that arrives twice differs in nothing but the collector's element, so the rest is its identity.
@@ -14,8 +15,10 @@ import re
 from typing import NamedTuple
 
 _LINE = re.compile(
-    r"<(?P<pri>\d{1,3})>1 (?P<time>\S+) (?P<host>\S+) (?P<app>\S+) (?P<pid>\S+) \S+ (?P<data>(?:\[.*?(?<!\\)\])+|-) ?(?P<message>.*)",
-    re.DOTALL)
+    r"<(?P<pri>\d{1,3})>1 (?P<time>\S+) (?P<host>\S+) (?P<app>\S+) (?P<pid>\S+) \S+ "
+    r"(?P<data>(?:\[.*?(?<!\\)\])+|-) ?(?P<message>.*)",
+    re.DOTALL,
+)
 _STORED = re.compile(r"\[stored@32473 .*?(?<!\\)\]")
 _ELEMENT = re.compile(r"\[(?P<name>[^ \]=]+)(?P<parameters>(?: [^ \]=]+=\"(?:[^\"\\\]]|\\.)*\")*)\]")
 _PARAMETER = re.compile(r" (?P<key>[^ \]=]+)=\"(?P<value>(?:[^\"\\\]]|\\.)*)\"")
@@ -51,10 +54,17 @@ def parse(line):
     for element in _ELEMENT.finditer(found["data"]):
         elements[element["name"]] = {
             pair["key"]: re.sub(r"\\([\"\\\]])", r"\1", pair["value"])
-            for pair in _PARAMETER.finditer(element["parameters"])}
-    return Record(time=found["time"], host=found["host"], app=found["app"], pid=found["pid"],
-                  sent=elements.get("order82@32473", {}), stored=elements.get("stored@32473", {}),
-                  message=found["message"])
+            for pair in _PARAMETER.finditer(element["parameters"])
+        }
+    return Record(
+        time=found["time"],
+        host=found["host"],
+        app=found["app"],
+        pid=found["pid"],
+        sent=elements.get("order82@32473", {}),
+        stored=elements.get("stored@32473", {}),
+        message=found["message"],
+    )
 
 
 def read(path):

@@ -18,96 +18,119 @@ _REFUSED = re.compile(
     r"(?:Failed (?P<method>\S+) for (?:invalid user )?(?P<account>\S*)"
     r"|Connection (?:closed|reset) by (?:authenticating|invalid) user (?P<closed>\S*)"
     r"|Invalid user (?P<invalid>\S*))"
-    r" (?:from )?(?P<address>\S+) port (?P<port>\d+)")
+    r" (?:from )?(?P<address>\S+) port (?P<port>\d+)"
+)
 _OPENED = re.compile(
     r"pam_unix\((?P<service>[\w-]+):session\): session opened for user (?P<account>[^\s(]+)(?:\(uid=\d+\))?"
-    r"(?: by (?P<by>[^\s(]*))?")
+    r"(?: by (?P<by>[^\s(]*))?"
+)
 _CLOSED = re.compile(r"pam_unix\((?P<service>[\w-]+):session\): session closed for user (?P<account>\S+)")
 _TERMINAL = re.compile(r"(?:TTY=|on (?:/dev/)?)(?P<terminal>pts/\d+|tty\w+|console)")
-_DENIED = re.compile(r"pam_unix\((?P<service>[\w-]+):auth\): authentication failure;.*?tty=(?P<terminal>\S*).*? user=(?P<account>\S+)")
+_DENIED = re.compile(
+    r"pam_unix\((?P<service>[\w-]+):auth\): authentication failure;.*?tty=(?P<terminal>\S*).*? user=(?P<account>\S+)"
+)
 
+_NO_LOGIN = ("systemd-user",)  # the user manager's own session
 _FIELDS = ("service", "account", "by", "address", "port", "terminal", "method", "opened", "closed", "outcome")
 
 
 def pair(host, lines):
     """Turn the records of class session of one host into sessions.
 
-    :param str host: the name under which the collector files the sender; what the message says of itself is not trusted.
+    :param str host: the name under which the collector files the sender; what a message says of itself is not trusted.
     :param lines: texts as they stand in the record files, in order; duplicates count once.
-    :return: list of dicts with C(host), C(service), C(account), C(by), C(address), C(port), C(terminal), C(method), C(opened)
-        and C(closed) (RFC 3339, None where not seen) and C(outcome): C(open), C(closed), C(refused), or C(closed_only)
-        where the login lies before the first record.
+    :return: list of dicts with C(host), C(service), C(account), C(by), C(address), C(port), C(terminal), C(method),
+        C(opened) and C(closed) (RFC 3339, None where not seen) and C(outcome): C(open), C(closed), C(refused), or
+        C(closed_only) where the login lies before the first record.
     """
-    found, open_now, pending, seen = [], {}, {}, set()
+    pairing, seen = _Pairing(host), set()
     for text in lines:
         key = record_line.identity(text)
         if key in seen:
             continue
         seen.add(key)
         record = record_line.parse(text)
-        if record is None:
-            continue
+        if record is not None:
+            pairing.take(record)
+    return pairing.sessions
+
+
+class _Pairing:
+    """What is known so far of one host's sessions. A process is known by its boot and its number."""
+
+    def __init__(self, host):
+        self.host = host
+        self.sessions = []
+        self.open_now = {}  # process and service to the session that is open
+        self.details = {}  # process to what it said before its session opened
+        self.refused = {}  # process to the account that it last refused
+
+    def take(self, record):
+        """Bring one record into the picture."""
         process = (record.sent.get("boot", ""), record.pid)
-        for session in _take(record, process, open_now, pending):
-            session["host"] = host
-            found.append(session)
-    return found
+        for pattern, step in (
+            (_ACCEPTED, self._accepted),
+            (_OPENED, self._opened),
+            (_CLOSED, self._closed),
+            (_REFUSED, self._refused),
+            (_DENIED, self._denied),
+            (_TERMINAL, self._terminal),
+        ):
+            found = pattern.search(record.message)
+            if found:
+                step(record, process, found)
+                return
 
+    def _begin(self, **known):
+        session = {"host": self.host}
+        for field in _FIELDS:
+            session[field] = known.get(field, None if field in ("opened", "closed") else "")
+        self.sessions.append(session)
+        return session
 
-def _take(record, process, open_now, pending):
-    """Bring one record into the picture and yield the sessions that begin with it.
+    def _accepted(self, record, process, found):
+        del record
+        self.details[process] = found.groupdict()
 
-    C(pending) holds what a process said before its session opened.
-    """
-    message = record.message
-    accepted = _ACCEPTED.search(message)
-    if accepted:
-        pending[process] = accepted.groupdict()
-        return
-    terminal = _TERMINAL.search(message)
-    opened = _OPENED.search(message)
-    if opened:
-        if opened["service"] == "systemd-user":
-            return  # the user manager's own session, not a login
-        session = _session(service=opened["service"], account=opened["account"], by=opened["by"] or "",
-                           opened=record.time, outcome="open")
-        session.update(pending.pop(process, {}))
-        open_now[process + (opened["service"],)] = session
-        yield session
-        return
-    closed = _CLOSED.search(message)
-    if closed:
-        if closed["service"] == "systemd-user":
+    def _terminal(self, record, process, found):
+        if record.app in ("su", "login", "sudo"):
+            self.details[process] = found.groupdict()
+
+    def _opened(self, record, process, found):
+        if found["service"] in _NO_LOGIN:
             return
-        session = open_now.pop(process + (closed["service"],), None)
+        known = {"service": found["service"], "account": found["account"], "by": found["by"] or ""}
+        known.update(self.details.pop(process, {}))
+        self.open_now[(*process, found["service"])] = self._begin(opened=record.time, outcome="open", **known)
+
+    def _closed(self, record, process, found):
+        if found["service"] in _NO_LOGIN:
+            return
+        session = self.open_now.pop((*process, found["service"]), None)
         if session is None:
-            session = _session(service=closed["service"], account=closed["account"], outcome="closed_only")
-            yield session
+            session = self._begin(service=found["service"], account=found["account"], outcome="closed_only")
         else:
             session["outcome"] = "closed"
         session["closed"] = record.time
-        return
-    refused = _REFUSED.search(message)
-    if refused:
-        account = refused["account"] or refused["closed"] or refused["invalid"] or ""
-        last = pending.get(process)
-        if last is not None and last.get("outcome") == "refused" and last["account"] == account:
+
+    def _refused(self, record, process, found):
+        account = found["account"] or found["closed"] or found["invalid"] or ""
+        if self.refused.get(process) == account and not found["method"]:
             return  # the same attempt in other words
-        session = _session(service="sshd", account=account, address=refused["address"], port=refused["port"],
-                           method=refused["method"] or "", opened=record.time, outcome="refused")
-        pending[process] = session
-        yield session
-        return
-    denied = _DENIED.search(message)
-    if denied:
-        yield _session(service=denied["service"], account=denied["account"],
-                              terminal=denied["terminal"], opened=record.time, outcome="refused")
-    elif terminal and record.app in ("su", "login", "sudo"):
-        pending[process] = {"terminal": terminal["terminal"]}
+        self.refused[process] = account
+        self._begin(
+            service="sshd",
+            account=account,
+            address=found["address"],
+            port=found["port"],
+            method=found["method"] or "",
+            opened=record.time,
+            outcome="refused",
+        )
 
-
-def _session(**known):
-    return {field: known.get(field, None if field in ("opened", "closed") else "") for field in _FIELDS}
+    def _denied(self, record, process, found):
+        del process
+        self._begin(opened=record.time, outcome="refused", **found.groupdict())
 
 
 def command(arguments):
@@ -120,8 +143,17 @@ def command(arguments):
         sessions += pair(host, (text for path in paths for text in record_line.read(path)))
     sessions = [one for one in sessions if arguments.account in (None, one["account"])]
     sessions.sort(key=lambda one: one["opened"] or one["closed"])
-    rows = ["%-27s %-27s %-8s %-12s %-8s %-10s %s" % (
-        one["opened"] or "-", one["closed"] or "-", one["outcome"], one["host"], one["service"], one["account"],
-        "%s port %s" % (one["address"], one["port"]) if one["address"] else one["terminal"] or one["by"])
-        for one in sessions]
+    rows = [
+        "%-27s %-27s %-8s %-12s %-8s %-10s %s"
+        % (
+            one["opened"] or "-",
+            one["closed"] or "-",
+            one["outcome"],
+            one["host"],
+            one["service"],
+            one["account"],
+            "%s port %s" % (one["address"], one["port"]) if one["address"] else one["terminal"] or one["by"],
+        )
+        for one in sessions
+    ]
     return sessions, "\n".join(rows) or "no sessions", 0

@@ -38,15 +38,25 @@ def load(path=PATH):
     try:
         with open(path, encoding="utf-8") as file:
             raw = json.load(file)
-        settings = Settings(store=raw["store"], classes=tuple(raw["classes"]), hosts=tuple(raw["hosts"]),
-                            owner=raw["owner"], retention_days=int(raw["retention_days"]),
-                            free_percent_alarm=int(raw["free_percent_alarm"]))
+        settings = Settings(
+            store=raw["store"],
+            classes=tuple(raw["classes"]),
+            hosts=tuple(raw["hosts"]),
+            owner=raw["owner"],
+            retention_days=int(raw["retention_days"]),
+            free_percent_alarm=int(raw["free_percent_alarm"]),
+        )
     except FileNotFoundError as error:
-        raise SettingsError("%s is missing: this host is no collector (the role log_collector writes it)" % path) from error
+        raise SettingsError(
+            "%s is missing: this host is no collector (the role log_collector writes it)" % path
+        ) from error
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise SettingsError("%s can't be used (%s: %s): apply the role log_collector again"
-                            % (path, type(error).__name__, error)) from error
+        raise SettingsError(
+            "%s can't be used (%s: %s): apply the role log_collector again" % (path, type(error).__name__, error)
+        ) from error
     if settings.retention_days < FLOOR_DAYS:
-        raise SettingsError("%s: retention_days is %d; article 13 asks for at least %d days"
-                            % (path, settings.retention_days, FLOOR_DAYS))
+        raise SettingsError(
+            "%s: retention_days is %d; article 13 asks for at least %d days"
+            % (path, settings.retention_days, FLOOR_DAYS)
+        )
     return settings

@@ -77,8 +77,9 @@ def folder(store, record_class, day):
 
 def files(path):
     """The record files in a day's folder, sorted."""
-    return sorted(entry.path for entry in os.scandir(path) if entry.is_file(follow_symlinks=False)
-                  and entry.name.endswith(".log"))
+    return sorted(
+        entry.path for entry in os.scandir(path) if entry.is_file(follow_symlinks=False) and entry.name.endswith(".log")
+    )
 
 
 def today(now):

@@ -50,7 +50,7 @@ def tend(settings, now, report):
 
 
 def open_days(settings, record_class, now, report):
-    """Make today's folder and files (and shortly before midnight tomorrow's), so that no record waits for protection."""
+    """Make today's folder and files (and shortly before midnight tomorrow's), so that no record waits."""
     ids = _ids(settings, record_class)
     parent = os.path.join(settings.store, record_class)
     _make_folder(parent, ids)
@@ -92,8 +92,10 @@ def close_days(settings, record_class, now, report):
             record_store.set_flags(name, record_store.IMMUTABLE)
         _write_manifest(path, names, _ids(settings, record_class))
         record_store.set_flags(path, record_store.IMMUTABLE)
-        report.done.append("closed %s %s: %d files, %d bytes"
-                           % (record_class, day, len(names), sum(os.path.getsize(name) for name in names)))
+        report.done.append(
+            "closed %s %s: %d files, %d bytes"
+            % (record_class, day, len(names), sum(os.path.getsize(name) for name in names))
+        )
 
 
 def purge(settings, now, report):
@@ -102,8 +104,12 @@ def purge(settings, now, report):
     Only a closed day goes, and only while the clock is known to be right: a clock that jumps ahead deletes nothing.
     """
     oldest_kept = record_store.today(now) - datetime.timedelta(days=settings.retention_days)
-    past = [(record_class, day) for record_class in sorted(settings.classes)
-            for day in record_store.days(settings.store, record_class) if day < oldest_kept]
+    past = [
+        (record_class, day)
+        for record_class in sorted(settings.classes)
+        for day in record_store.days(settings.store, record_class)
+        if day < oldest_kept
+    ]
     if not past:
         return
     try:
@@ -125,8 +131,10 @@ def watch_disk(settings, report):
     space = os.statvfs(settings.store)
     free = 100 * space.f_bavail // max(space.f_blocks, 1)
     if free < settings.free_percent_alarm:
-        report.alarms.append("the disk of %s has %d %% left, less than %d %%: make it larger; no record is deleted for room"
-                             % (settings.store, free, settings.free_percent_alarm))
+        report.alarms.append(
+            "the disk of %s has %d %% left, less than %d %%: make it larger; no record is deleted for room"
+            % (settings.store, free, settings.free_percent_alarm)
+        )
 
 
 def _first_open_day(now):
@@ -202,8 +210,10 @@ def _delete_day(settings, record_class, day, path, report):
         os.rmdir(path)
     finally:
         record_store.set_flags(parent, record_store.APPEND_ONLY)
-    report.done.append("purged %s %s: %d files, %d bytes, older than %d days, SHA-256 of its manifest %s"
-                       % (record_class, day, len(names), size, settings.retention_days, digest))
+    report.done.append(
+        "purged %s %s: %d files, %d bytes, older than %d days, SHA-256 of its manifest %s"
+        % (record_class, day, len(names), size, settings.retention_days, digest)
+    )
 
 
 def command(arguments):

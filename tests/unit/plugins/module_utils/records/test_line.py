@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Record lines: parsing, and what makes two arrivals the same record."""
+
+from __future__ import annotations
+
+from ansible_collections.order82.baseline.plugins.module_utils.records import line
+
+SENT = '[order82@32473 class="session" boot="b1" uid="0" audit="3"]'
+
+
+def stored(at: str, marks: str = "") -> str:
+    return f'[stored@32473 at="{at}" from="10.0.0.1" marks="{marks}"]'
+
+
+def record(message: str = "hello", at: str = "2026-11-24T00:00:01Z", marks: str = "") -> str:
+    return f"<86>1 2026-11-24T00:00:00.000001+00:00 web sshd 123 - {SENT}{stored(at, marks)} {message}"
+
+
+def test_reads_every_part():
+    found = line.parse(record("Accepted", marks="name clock"))
+    assert (found.time, found.host, found.app, found.pid, found.message) == (
+        "2026-11-24T00:00:00.000001+00:00",
+        "web",
+        "sshd",
+        "123",
+        "Accepted",
+    )
+    assert found.sent == {"class": "session", "boot": "b1", "uid": "0", "audit": "3"}
+    assert found.stored["marks"] == "name clock"
+
+
+def test_second_arrival_is_the_same_record():
+    assert line.identity(record(at="2026-11-24T00:00:01Z")) == line.identity(record(at="2026-11-24T09:00:00Z"))
+
+
+def test_another_message_is_another_record():
+    assert line.identity(record("one")) != line.identity(record("two"))
+
+
+def test_sender_cannot_hide_a_difference_in_a_forged_stored_element():
+    forged = record('x [stored@32473 at="1" from="y" marks=""] one')
+    other = record('x [stored@32473 at="2" from="y" marks=""] one')
+    assert line.identity(forged) != line.identity(other)
+
+
+def test_text_of_others_is_no_record():
+    assert line.parse("Nov 24 00:00:00 web sshd[1]: hello") is None
+
+
+def test_escaped_quotes_in_structured_data():
+    found = line.parse('<14>1 2026-11-24T00:00:00Z h a - - [x@1 k="a\\"b\\]c"]' + stored("t") + " m")
+    assert found.message == "m"
+
+
+def test_any_bytes_are_read(tmp_path):
+    path = tmp_path / "x.log"
+    path.write_bytes(record("caf\u00e9").encode() + b"\n" + record("bad ").encode() + b"\xff\xfe\x0d\n")
+    texts = list(line.read(path))
+    assert len(texts) == 2
+    assert texts[1].encode("utf-8", "surrogateescape").endswith(b"\xff\xfe\x0d")

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pairing of logins and logouts, with the words that Debian 12 and 13 write."""
+
+from __future__ import annotations
+
+from ansible_collections.order82.baseline.plugins.module_utils.records.sessions import pair
+
+
+def lines(*rows: tuple[int, str, int, str]) -> list[str]:
+    return [
+        f'<86>1 2026-11-24T10:00:{second:02d}.000000+00:00 liar {app} {pid} - [order82@32473 class="session" boot="b1" uid="0" audit=""]'
+        f'[stored@32473 at="2026-11-24T10:01:00+00:00" from="10.0.0.1" marks=""] {message}'
+        for second, app, pid, message in rows
+    ]
+
+
+LOGIN = (
+    (1, "sshd-session", 50, "Accepted publickey for ops from 10.82.1.100 port 51234 ssh2: ED25519 SHA256:x"),
+    (1, "sshd-session", 50, "pam_unix(sshd:session): session opened for user ops(uid=1000) by ops(uid=0)"),
+    (9, "sshd-session", 50, "pam_unix(sshd:session): session closed for user ops"),
+)
+
+
+def test_login_and_logout_are_paired():
+    (one,) = pair("web", lines(*LOGIN))
+    assert one == {
+        "host": "web",
+        "service": "sshd",
+        "account": "ops",
+        "by": "ops",
+        "address": "10.82.1.100",
+        "port": "51234",
+        "terminal": "",
+        "method": "publickey",
+        "opened": "2026-11-24T10:00:01.000000+00:00",
+        "closed": "2026-11-24T10:00:09.000000+00:00",
+        "outcome": "closed",
+    }
+
+
+def test_arriving_twice_counts_once():
+    assert len(pair("web", lines(*LOGIN, *LOGIN))) == 1
+
+
+def test_two_sessions_at_once_are_told_apart_by_process():
+    other = (
+        (2, "sshd", 51, "Accepted password for root from 10.82.1.9 port 4 ssh2"),
+        (2, "sshd", 51, "pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0)"),
+    )
+    one, two = pair("web", lines(*LOGIN[:2], *other, LOGIN[2]))
+    assert (one["outcome"], two["outcome"], two["account"]) == ("closed", "open", "root")
+
+
+def test_refused_login_names_account_address_and_port():
+    (one,) = pair(
+        "web",
+        lines(
+            (3, "sshd", 60, "Invalid user eve from 198.51.100.10 port 7 "),
+            (4, "sshd", 60, "Connection closed by invalid user eve 198.51.100.10 port 7 [preauth]"),
+        ),
+    )
+    assert (one["outcome"], one["account"], one["address"], one["port"]) == ("refused", "eve", "198.51.100.10", "7")
+
+
+def test_each_failed_password_counts():
+    found = pair(
+        "web",
+        lines(
+            (3, "sshd", 60, "Failed password for ops from 198.51.100.10 port 7 ssh2"),
+            (4, "sshd", 61, "Failed password for invalid user eve from 198.51.100.10 port 8 ssh2"),
+        ),
+    )
+    assert [one["account"] for one in found] == ["ops", "eve"]
+
+
+def test_sudo_names_who_and_whom():
+    (one,) = pair(
+        "web",
+        lines(
+            (5, "sudo", 70, "pam_unix(sudo:session): session opened for user root(uid=0) by ops(uid=1000)"),
+            (6, "sudo", 70, "pam_unix(sudo:session): session closed for user root"),
+        ),
+    )
+    assert (one["service"], one["account"], one["by"], one["outcome"]) == ("sudo", "root", "ops", "closed")
+
+
+def test_su_names_the_terminal():
+    (one,) = pair(
+        "web",
+        lines(
+            (5, "su", 71, "(to root) ops on pts/0"),
+            (5, "su", 71, "pam_unix(su:session): session opened for user root(uid=0) by ops(uid=1000)"),
+        ),
+    )
+    assert (one["terminal"], one["outcome"]) == ("pts/0", "open")
+
+
+def test_failed_su_is_refused():
+    (one,) = pair(
+        "web",
+        lines(
+            (
+                5,
+                "su",
+                72,
+                "pam_unix(su:auth): authentication failure; logname= uid=1000 euid=0 tty=/dev/pts/0 ruser=ops rhost=  user=root",
+            )
+        ),
+    )
+    assert (one["outcome"], one["account"], one["terminal"]) == ("refused", "root", "/dev/pts/0")
+
+
+def test_logout_of_an_older_login_is_kept():
+    (one,) = pair("web", lines(LOGIN[2]))
+    assert (one["outcome"], one["opened"]) == ("closed_only", None)
+
+
+def test_same_process_number_after_a_restart_is_another_session():
+    after = [text.replace('boot="b1"', 'boot="b2"') for text in lines(LOGIN[2])]
+    first, second = pair("web", lines(*LOGIN[:2]) + after)
+    assert (first["outcome"], second["outcome"]) == ("open", "closed_only")

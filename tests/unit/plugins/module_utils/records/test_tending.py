@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collector's housekeeping on a real file system, with chattr's real attributes and a clock that the test sets."""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+import grp
+import os
+import pwd
+import subprocess
+import time
+
+import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.observers import record_store as seen_store
+from ansible_collections.order82.baseline.plugins.module_utils.records import settings as record_settings
+from ansible_collections.order82.baseline.plugins.module_utils.records import store, tending
+
+# The attributes belong to root (CAP_LINUX_IMMUTABLE); the scenarios on real hosts show the same from outside.
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="chattr +a and +i need root")
+
+NOON = calendar.timegm((2026, 11, 24, 12, 0, 0))
+DAY = 86400
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(record_settings, "group_of", lambda _class: grp.getgrgid(os.getegid())[0])
+    root = tmp_path / "records"
+    root.mkdir()
+    yield record_settings.Settings(str(root), ("session",), ("web", "gateway"), pwd.getpwuid(os.geteuid())[0], 60, 1)
+    subprocess.run(["chattr", "-R", "-a", "-i", str(root)], check=True)
+
+
+def tend(settings, now):
+    report = tending.Report()
+    tending.tend(settings, now, report)
+    return report
+
+
+def path(settings, day, name="web.log"):
+    return os.path.join(settings.store, "session", day, name)
+
+
+def append(name, text):
+    with open(name, "a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_today_can_only_grow(settings):
+    tend(settings, NOON)
+    name = path(settings, "2026-11-24")
+    append(name, "one\n")
+    for damage in (
+        lambda: open(name, "w").close(),
+        lambda: os.truncate(name, 0),
+        lambda: os.unlink(name),
+        lambda: os.rename(name, name + "x"),
+        lambda: os.rename(os.path.dirname(name), os.path.dirname(name) + "x"),
+        lambda: os.chmod(name, 0o666),
+    ):
+        with pytest.raises(PermissionError):
+            damage()
+    append(name, "two\n")
+    assert open(name).read() == "one\ntwo\n"
+
+
+def test_yesterday_cannot_change(settings):
+    tend(settings, NOON)
+    name = path(settings, "2026-11-24")
+    append(name, "one\n")
+    tend(settings, NOON + DAY)
+    for damage in (
+        lambda: append(name, "x"),
+        lambda: os.unlink(name),
+        lambda: append(path(settings, "2026-11-24", "new.log"), "x"),
+        lambda: os.chmod(name, 0o666),
+    ):
+        with pytest.raises(PermissionError):
+            damage()
+    assert (open(name).read(), os.stat(name).st_mode & 0o777) == ("one\n", 0o440)
+    done = subprocess.run(
+        ["sha256sum", "-c", "SHA256SUMS"], cwd=os.path.dirname(name), capture_output=True, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_closes_not_before_what_was_on_its_way_is_written(settings):
+    midnight = NOON + DAY // 2
+    tend(settings, NOON)
+    tend(settings, midnight + 60)
+    append(path(settings, "2026-11-24"), "late\n")
+    tend(settings, midnight + 400)
+    with pytest.raises(PermissionError):
+        append(path(settings, "2026-11-24"), "too late\n")
+
+
+def test_tomorrow_is_ready_before_midnight(settings):
+    tend(settings, NOON + DAY // 2 - 60)
+    assert store.flags(path(settings, "2026-11-25")) == store.APPEND_ONLY
+
+
+def test_sixtieth_day_stays_and_the_day_past_it_goes(settings, monkeypatch):
+    monkeypatch.setattr(tending, "observe", lambda *_: {"synchronised": True})
+    for age in (61, 60, 1):
+        tend(settings, NOON - age * DAY)
+    report = tend(settings, NOON)
+    assert [str(day) for day in store.days(settings.store, "session")] == ["2026-09-25", "2026-11-23", "2026-11-24"]
+    assert any("purged session 2026-09-24" in sentence and "SHA-256" in sentence for sentence in report.done)
+
+
+def test_nothing_goes_while_the_clock_is_not_trusted(settings, monkeypatch):
+    monkeypatch.setattr(tending, "observe", lambda *_: {"synchronised": False})
+    tend(settings, NOON - 400 * DAY)
+    report = tend(settings, NOON)
+    assert len(store.days(settings.store, "session")) == 2
+    assert any("clock" in sentence for sentence in report.alarms)
+
+
+def test_full_disk_alarms_and_deletes_nothing(settings):
+    tend(settings, NOON - 59 * DAY)
+    report = tend(settings._replace(free_percent_alarm=101), NOON)
+    assert len(store.days(settings.store, "session")) == 2
+    assert any("no record is deleted" in sentence for sentence in report.alarms)
+
+
+def test_file_that_lost_its_attribute_gets_it_back_and_it_is_said(settings):
+    tend(settings, NOON)
+    store.set_flags(path(settings, "2026-11-24"), 0)
+    assert any("append-only" in sentence for sentence in tend(settings, NOON + 60).done)
+
+
+def test_second_run_does_nothing(settings):
+    tend(settings, NOON - DAY)
+    tend(settings, NOON)
+    report = tend(settings, NOON)
+    assert (report.done, report.alarms) == ([], [])
+
+
+def test_killed_between_manifest_and_flag_is_finished(settings):
+    tend(settings, NOON)
+    append(path(settings, "2026-11-24"), "one\n")
+    tend(settings, NOON + DAY)
+    folder = os.path.dirname(path(settings, "2026-11-24"))
+    store.set_flags(folder, 0)
+    tend(settings, NOON + DAY)
+    assert store.flags(folder) == store.IMMUTABLE
+    assert seen_store.look(settings, NOON + DAY, 300)["altered"] == []
+
+
+def test_what_the_observer_sees(settings):
+    tend(settings, NOON - 3 * DAY)
+    for back in (2, 1, 0):
+        tend(settings, NOON - back * DAY)
+    append(path(settings, "2026-11-24"), "one\n")
+    facts = seen_store.look(settings, NOON, 300)
+    assert (
+        facts["oldest_days"],
+        facts["missing_days"],
+        facts["missing_files"],
+        facts["unprotected"],
+        facts["altered"],
+    ) == (3, [], [], [], [])
+    # A deleted record, an altered one, a loosened mode, a vanished day: each is seen.
+    closed = path(settings, "2026-11-22")
+    subprocess.run(["chattr", "-R", "-i", "-a", settings.store], check=True)
+    os.unlink(path(settings, "2026-11-22", "gateway.log"))
+    os.chmod(closed, 0o640)
+    append(closed, "forged\n")
+    subprocess.run(["rm", "-r", os.path.dirname(path(settings, "2026-11-23"))], check=True)
+    os.unlink(path(settings, "2026-11-24", "gateway.log"))
+    facts = seen_store.look(settings, NOON, 300)
+    assert facts["missing_days"] == ["session 2026-11-23"]
+    assert facts["missing_files"] == ["session/2026-11-24/gateway.log", "session/2026-11-22/gateway.log"]
+    assert facts["altered"] == ["session/2026-11-22/web.log differs from SHA256SUMS"]
+    assert "session/2026-11-22/web.log has mode 0640, not 0440" in facts["unprotected"]
+
+
+def test_host_that_says_nothing_is_silent(settings):
+    now = time.time()
+    tend(settings, now)
+    append(path(settings, store.today(now).isoformat()), "one\n")
+    assert seen_store.look(settings, now + 1, 300)["silent_hosts"] == ["gateway"]
+    assert seen_store.look(settings, now + 301, 300)["silent_hosts"] == ["gateway", "web"]
+
+
+def test_days_are_utc_days():
+    assert store.today(calendar.timegm((2026, 11, 24, 23, 59, 59))) == datetime.date(2026, 11, 24)
