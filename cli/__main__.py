@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of `./baseline`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from . import bench, coverage, process, site
+from .errors import BaselineError
+from .lab import commands as lab
+from .progress import say
+from .testing import suite
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run one command and give its exit code; what went wrong is told in one sentence."""
+    process.adopt_orphans()
+    try:
+        options, extra = parser().parse_known_args()
+        if extra and not options.passes_on:
+            raise BaselineError(f"unknown: {' '.join(extra)}; see './baseline {options.command} --help'")
+        options.extra = extra
+        return options.run(options) or 0
+    except BaselineError as failure:
+        say(f"baseline: {failure}")
+        return 1
+    except KeyboardInterrupt:
+        process.end_descendants()
+        say("baseline: interrupted; what was started has been ended")
+        return INTERRUPTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    root = argparse.ArgumentParser(prog="./baseline", allow_abbrev=False, description="Order No. 82, on real hosts.")
+    root.set_defaults(passes_on=False)
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("site", allow_abbrev=False, help="apply the collection, then inspect")
+    add_inventory(command, "without one, the lab is raised and used")
+    command.set_defaults(run=site.site, passes_on=True)
+
+    command = commands.add_parser("inspect", allow_abbrev=False, help="observe, judge and write a report")
+    add_inventory(command, "without one, the lab's")
+    command.set_defaults(run=site.inspect, passes_on=True)
+
+    lab.add_parsers(commands.add_parser("lab", allow_abbrev=False, help="the lab's hosts"))
+
+    command = commands.add_parser("coverage", help="which clauses are carried out and proved")
+    command.add_argument("--json", action="store_true", help="one JSON document")
+    command.set_defaults(run=coverage.show)
+
+    command = commands.add_parser("bench", help="one measurement of tests/bench")
+    command.add_argument("name", help="the name of a file there, without .py")
+    command.add_argument("--json", action="store_true", help="one JSON document")
+    command.set_defaults(run=bench.run_bench, passes_on=True)
+
+    command = commands.add_parser("test", help="every test, or only the named molecule scenarios")
+    command.add_argument("--quick", action="store_true", help="only what needs no lab, in under two minutes")
+    command.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="a folder of molecule/")
+    command.set_defaults(run=suite.test)
+    return root
+
+
+def add_inventory(command: argparse.ArgumentParser, otherwise: str) -> None:
+    """The option that names an inventory."""
+    command.add_argument("-i", "--inventory", type=Path, help=f"Ansible inventory; {otherwise}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's hosts: making containers that are whole systems, waiting until they have booted, and removing them."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BaselineError
+from ..paths import CHECKOUT, MIRRORS, state_of
+from ..process import run
+from ..progress import say
+from . import images, mirror, networks
+from .images import digest
+from .inventory import Host, Lab
+from .namespace import podman, podman_json
+
+FIRST_BOOT = """\
+set -eu
+state=
+for _ in $(seq 600); do
+    state=$(systemctl is-system-running 2>/dev/null || true)
+    case $state in running | degraded) ss -Hltn sport = :22 | grep -q . && break ;; esac
+    sleep 0.1
+done
+case $state in running | degraded) ;; *) echo "is $state after a minute" >&2; exit 1 ;; esac
+install -d -o ops -g ops -m 0700 /home/ops/.ssh
+cat >/home/ops/.ssh/authorized_keys
+chown ops:ops /home/ops/.ssh/authorized_keys
+"""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A host as podman knows it."""
+
+    host: str
+    name: str
+    checkout: str
+    spec: str
+    pid: int
+    says_running: bool
+
+    @property
+    def runs(self) -> bool:
+        """Whether it really runs: podman says so for ever of a container whose monitor was killed with it."""
+        comm = Path(f"/proc/{self.pid}/comm")
+        return self.says_running and self.pid > 1 and comm.exists() and comm.read_text().strip() in ("systemd", "init")
+
+
+def name_of(lab: str, host: str) -> str:
+    """A host's name in podman."""
+    return f"order82-{lab}-{host}"
+
+
+def pid_file(lab: str, host: str) -> Path:
+    """Where podman keeps the process id of a host's systemd; it is current also after a restart."""
+    return state_of(lab) / f"{host}.pid"
+
+
+def existing(lab: str) -> dict[str, Container]:
+    """The lab's containers, dead or alive, by host."""
+    found = {}
+    for entry in podman_json("ps", "--all", "--format", "json", *networks.of(lab)):
+        labels = entry["Labels"]
+        found[labels["order82.host"]] = Container(
+            host=labels["order82.host"],
+            name=entry["Names"][0],
+            checkout=labels["order82.checkout"],
+            spec=labels["order82.spec"],
+            pid=entry["Pid"],
+            says_running=entry["State"] == "running",
+        )
+    return found
+
+
+def run_words(lab: Lab, host: Host) -> list[str]:
+    """The words after 'podman run' that make this host; their hash tells whether a container is still current."""
+    name = name_of(lab.name, host.name)
+    words = ["--detach", "--privileged", "--systemd=always", "--cgroupns=private", "--dns=none", "--log-driver=none"]
+    words += [f"--name={name}", f"--hostname={host.name}", f"--pidfile={pid_file(lab.name, host.name)}"]
+    for network, address in host.addresses.items():
+        words.append(f"--network={networks.name_of(lab.name, network)}:ip={address},interface_name={network}")
+    for other in lab.hosts.values():
+        if other.name != host.name:
+            words.append(f"--add-host={other.name}:{other.address_for(host)}")
+    words.append(f"--volume={name}-journal:/var/log/journal")
+    words.append(f"--volume={MIRRORS / host.suite}:/srv/mirrors:ro")
+    words.append(f"--volume={network_file(lab.name, host.name)}:/etc/lab-network:ro")
+    return [*words, images.reference_of(host.image), "/sbin/init"]
+
+
+def network_file(lab: str, host: str) -> Path:
+    """The file that a host runs at every boot for its routes and sysctls."""
+    return state_of(lab) / f"{host}.network"
+
+
+def network_script(host: Host) -> str:
+    """The text of that file."""
+    lines = [f"sysctl -q -w {shlex.quote(f'{key}={value}')}" for key, value in sorted(host.sysctls.items())]
+    lines += [f"ip route replace {shlex.quote(route['to'])} via {shlex.quote(route['via'])}" for route in host.routes]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def spec_of(lab: Lab, host: Host) -> str:
+    """A name for everything that makes this host what it is."""
+    return digest(*run_words(lab, host), network_script(host), host.setup, *sorted(lab.networks.values()))
+
+
+def start(lab: Lab, host: Host, public_key: str) -> None:
+    """Make one host, wait until it has booted and answers, and set it up."""
+    begun = time.monotonic()
+    network_file(lab.name, host.name).write_text(network_script(host))
+    labels = {"lab": lab.name, "host": host.name, "checkout": str(CHECKOUT), "spec": spec_of(lab, host)}
+    words = [f"--label=order82.{key}={value}" for key, value in labels.items()]
+    podman("run", *words, *run_words(lab, host), failing=f"starting {host.name}")
+    enter(lab.name, host.name, FIRST_BOOT, failing=f"the boot of {host.name}", input=public_key)
+    refuse_clock(lab.name, host.name)
+    refresh_mirror(lab, host)
+    if host.setup:
+        enter(lab.name, host.name, f"set -eu\n{host.setup}", failing=f"lab_setup of {host.name}")
+    say(f"  {host.name} is up after {time.monotonic() - begun:.1f} s ({host.image})")
+
+
+def enter(lab: str, host: str, script: str, failing: str, **options: Any) -> str:
+    """Run a shell script as root on a host and give its output."""
+    return podman("exec", "-i", name_of(lab, host), "bash", "-c", script, failing=failing, **options).stdout
+
+
+def refuse_clock(lab: str, host: str) -> None:
+    """Make sure that the host can't set this machine's clock, whatever podman made of our wish."""
+    status = enter(lab, host, "grep CapBnd: /proc/1/status", failing=f"reading the capabilities of {host}")
+    if int(status.split()[1], 16) >> 25 & 1:
+        raise BaselineError(
+            f"{host} could set this machine's clock: this podman does not drop CAP_SYS_TIME, use 4.3 or 5"
+        )
+
+
+def refresh_mirror(lab: Lab, host: Host) -> None:
+    """Point the host's apt at the mirror's present content, so that a running host gets new packages."""
+    content = mirror.folder(host.image).name
+    mark = state_of(lab.name) / f"{host.name}.mirror"
+    if mark.exists() and mark.read_text() == content:
+        return
+    script = f"ln -sfn mirrors/{content} /srv/mirror && apt-get -qq update"
+    enter(lab.name, host.name, script, failing=f"apt-get update on {host.name}")
+    mark.write_text(content)
+
+
+def remove(lab: str, containers: list[Container]) -> None:
+    """Remove hosts with all they wrote."""
+    if not containers:
+        return
+    names = [container.name for container in containers]
+    volumes = [f"{name}-journal" for name in names]
+    for volume in volumes:
+        place = podman("volume", "inspect", "--format", "{{.Mountpoint}}", volume).stdout.strip()
+        if place:
+            # Files that a host made append-only or immutable are so for this machine too, and could not be removed.
+            run(["chattr", "-R", "-f", "-a", "-i", place])
+    # Of a container that was killed together with its monitor podman waits for a sign that never comes, gives up, and
+    # then knows that it is dead: the second time it is removed.
+    if podman("rm", "--force", "--time=0", *names).returncode:
+        podman("rm", "--force", "--time=0", *names, failing=f"removing {' '.join(names)}")
+    podman("volume", "rm", "--force", *volumes, failing="removing the hosts' journals")
+    for container in containers:
+        for file in state_of(lab).glob(f"{container.host}.*"):
+            file.unlink()

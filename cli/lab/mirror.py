@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The package mirror: every package that a role may install, with all it depends on, as files on this machine.
+
+Hosts of the lab have no network path to a Debian mirror, and need none: their only apt source is this folder. What is
+in it follows the roles' own lists, so a role that needs a new package only names it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import BaselineError
+from ..paths import CHECKOUT, DEBS, MIRRORS
+from ..process import run
+from ..progress import say, timed
+from .images import digest, folder_of
+from .inventory import SUITES
+from .lock import waiting_for
+
+# What the lab itself and its tests install: 'sl' is a harmless package for a test to put in and take out.
+LAB_PACKAGES = ["chrony", "conntrack", "curl", "nftables", "sl", "tcpdump"]
+FORMAT = "1"
+"""Changed when a mirror of the same packages must be made anew."""
+RELEASE_FILE = re.compile(r"(?P<distribution>[a-z]+)-?(?P<version>\d+(\.\d+)?)?")
+URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) \d+ (?P<hash>\S+)$", re.MULTILINE)
+EPOCH = re.compile(r"_\d+%3a")
+"""In a file's name it would be read as an escaped character of the file's address."""
+APT_SETTINGS = """\
+Dir "{work}";
+Dir::State::status "{base}/status";
+Dir::Etc::sourcelist "{base}/sources.list";
+Dir::Etc::trustedparts "/usr/share/keyrings";
+Dir::Cache::archives "{pool}";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "true";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+"""
+
+
+def wanted(image: str, roles: Path = CHECKOUT / "roles") -> list[str]:
+    """The packages that the roles and the lab want on hosts with this image."""
+    names = set(LAB_PACKAGES)
+    for file in [*roles.glob("*/defaults/main.yml"), *roles.glob("*/vars/*.yml")]:
+        if file.parent.name == "defaults" or is_for(file.stem, image):
+            names.update(packages_in(yaml.safe_load(file.read_text())))
+    return sorted(names)
+
+
+def is_for(stem: str, image: str) -> bool:
+    """Whether a variables file's name ('main', 'debian', 'debian-12', 'ubuntu-24.04') means hosts with this image."""
+    found = RELEASE_FILE.fullmatch(stem.lower())
+    if stem == "main" or found is None:
+        return True
+    return f"{found['distribution']}{found['version'] or ''}" in (image, image.rstrip("0123456789"))
+
+
+def packages_in(variables: Any) -> Iterable[str]:
+    """The package names in a variables file: what stands under keys that end in _packages."""
+    for key, value in (variables or {}).items():
+        if key.endswith("_packages"):
+            names = [value] if isinstance(value, str) else value or []
+            yield from (name for name in names if isinstance(name, str) and "{{" not in name)
+
+
+def folder(image: str) -> Path:
+    """Where the mirror for an image lies; its name says what is in it."""
+    content = digest(FORMAT, folder_of(image).name, *wanted(image))
+    return MIRRORS / SUITES[image] / content
+
+
+def ensure(image: str) -> Path:
+    """Have the mirror: the finished folder."""
+    final = folder(image)
+    if not final.is_dir():
+        with waiting_for(f"mirror-{SUITES[image]}"):
+            if not final.is_dir():
+                with timed(f"collecting packages for {image} ({len(wanted(image))} and what they depend on)"):
+                    build(image, final)
+    return final
+
+
+def build(image: str, final: Path) -> None:
+    """Download what is new, then put the index and links to the files in a folder that gets its name last."""
+    suite = SUITES[image]
+    work = MIRRORS / f"{suite}.apt"
+    pool = DEBS / suite
+    settings = apt_settings(image, work, pool)
+    run(["apt-get", "-qq", "update"], failing=f"apt-get update for {suite}", env=settings)
+    files = {}
+    for package in wanted(image):
+        files.update(closure(package, suite, settings))
+    new = {name: found for name, found in files.items() if not (pool / name).exists()}
+    if new:
+        say(f"{suite}: downloading {len(new)} of {len(files)} packages")
+        triples = [word for name, (uri, checksum) in new.items() for word in (uri, str(pool / name), checksum)]
+        run(["/usr/lib/apt/apt-helper", "download-file", *triples], failing=f"downloading for {suite}", env=settings)
+    half = final.with_name(f"{final.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    for name in files:
+        os.link(pool / name, half / EPOCH.sub("_", name))
+    for index in ("packages", "release"):
+        made = run(["apt-ftparchive", index, "."], failing=f"indexing the packages for {suite}", cwd=half)
+        (half / index.capitalize()).write_text(made.stdout)
+    half.rename(final)
+    drop_others(final, pool)
+
+
+def apt_settings(image: str, work: Path, pool: Path) -> dict[str, str]:
+    """An environment in which apt sees the image's packages and sources and nothing of this machine's."""
+    for path in (work / "var/lib/apt/lists/partial", work / "etc/apt/apt.conf.d", work / "etc/apt/preferences.d"):
+        path.mkdir(parents=True, exist_ok=True)
+    (pool / "partial").mkdir(parents=True, exist_ok=True)
+    architecture = run(["dpkg", "--print-architecture"], failing="dpkg").stdout.strip()
+    config = work / "apt.conf"
+    config.write_text(APT_SETTINGS.format(work=work, base=folder_of(image), pool=pool, architecture=architecture))
+    return os.environ | {"APT_CONFIG": str(config), "LC_ALL": "C"}
+
+
+def closure(package: str, suite: str, settings: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """The files that installing one package on a fresh host needs: name -> address and checksum.
+
+    Each package is asked for alone, since two roles may well need packages that exclude each other.
+    """
+    empty = ["-o", "Dir::Cache::archives=/nonexistent/"]
+    result = run(["apt-get", "install", "--yes", "--print-uris", *empty, package], env=settings)
+    if result.returncode:
+        reasons = [line for line in result.stderr.splitlines() if line.startswith("E:")]
+        raise BaselineError(
+            f"the package {package} can't be had for {suite}: {' '.join(reasons) or result.stderr.strip()}"
+        )
+    return {match["file"]: (match["uri"], match["hash"]) for match in URI_LINE.finditer(result.stdout)}
+
+
+def drop_others(final: Path, pool: Path) -> None:
+    """Keep the newest few mirrors, since running hosts may use one of them, and the files that these hold."""
+    mirrors = sorted((path for path in final.parent.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for old in mirrors[:-4]:
+        shutil.rmtree(old)
+    for file in pool.glob("*.deb"):
+        if file.stat().st_nlink == 1:
+            file.unlink()
