@@ -26,7 +26,7 @@ from .lock import waiting_for
 
 # What the lab itself and its tests install: 'sl' is a harmless package for a test to put in and take out.
 LAB_PACKAGES = ["chrony", "conntrack", "curl", "nftables", "sl", "tcpdump"]
-FORMAT = "1"
+FORMAT = "2"
 """Changed when a mirror of the same packages must be made anew."""
 RELEASE_FILE = re.compile(r"(?P<distribution>[a-z]+)-?(?P<version>\d+(\.\d+)?)?")
 URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) \d+ (?P<hash>\S+)$", re.MULTILINE)
@@ -43,6 +43,7 @@ APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "true";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
+Acquire::ForceHash "SHA256";
 """
 
 
