@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
 from . import bench, coverage, process, site
@@ -26,6 +28,10 @@ def main() -> int:
         return options.run(options) or 0
     except BaselineError as failure:
         say(f"baseline: {failure}")
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. Nothing more may be written, not even when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         process.end_descendants()

@@ -56,7 +56,7 @@ def run(command: Sequence[str | Path], *, failing: str = "", **options: Any) -> 
     except FileNotFoundError as error:
         raise BaselineError(f"{failing or words[0]} failed: there is no program {error.filename} here") from error
     if child.returncode and failing:
-        raise BaselineError(f"{failing} failed ({words[0]} ended with {child.returncode}): {last_lines(err or out)}")
+        raise BaselineError(f"{failing} failed (exit code {child.returncode}): {last_lines(err or out)}")
     return subprocess.CompletedProcess(words, child.returncode, out, err)
 
 

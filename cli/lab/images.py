@@ -8,6 +8,7 @@ under the hash of what makes them. A file gets its final name only when it is wh
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,7 @@ PACKAGES = [
 # fmt: on
 # journald seals its files with libgcrypt, which only trixie's systemd does not depend on.
 ALSO = {"bookworm": [], "trixie": ["libgcrypt20"]}
+SCRATCH = Path("/var/tmp")  # noqa: S108 - apt's own user must be able to read there, as it can't in root's home
 KEPT = ("var/lib/dpkg/status", "etc/apt/sources.list")
 
 
@@ -76,15 +78,18 @@ def build(image: str) -> None:
     """Make the image's folder beside its final name, then rename it."""
     suite, final = SUITES[image], folder_of(image)
     half = final.with_name(f"{final.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
+    scratch = SCRATCH / f"order82-{image}"
+    for folder in (half, scratch):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
     hooks = [f'--customize-hook=copy-out "/{path}" "{half}"' for path in KEPT]
     hooks.append(f'--customize-hook=sh "{SCRIPT}" "$1"')
     include = f"--include={','.join(packages_of(suite))}"
     command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *hooks, suite, half / "root.tar"]
-    result = run(command)
+    result = run(command, env=os.environ | {"TMPDIR": str(scratch)})
+    shutil.rmtree(scratch)
     if result.returncode:
-        shutil.rmtree(half, ignore_errors=True)
+        shutil.rmtree(half)
         errors = "\n".join(line for line in result.stderr.splitlines() if line.startswith("E:"))
         raise BaselineError(f"mmdebstrap could not build the {image} image: {last_lines(errors or result.stderr)}")
     drop_others(final, suite)

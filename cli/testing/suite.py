@@ -1,6 +1,64 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""stub"""
+"""`./baseline test`: which steps there are, in which order, and the line that closes them."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import BaselineError
+from ..paths import CHECKOUT, ansible_environment
+from ..process import side_by_side
+from ..progress import say
+from . import sanity
+from .steps import Count, Step, as_pytest, as_scenario
+
+SCENARIOS = CHECKOUT / "molecule"
+AT_ONCE = 2
+"""Scenarios side by side: each waits for its hosts most of the time, and two cores bear two."""
 
 
-def test(options):
-    return 1
+def test(options: argparse.Namespace) -> int:
+    """Run what was asked for, go on after failures, and close with the count alone on the last line."""
+    begun = time.monotonic()
+    names = options.scenarios or ([] if options.quick else scenario_names())
+    scenarios = [scenario(name) for name in names]
+    total = Count()
+    if not options.scenarios:
+        for step in quick_steps():
+            total += step.run()
+        if not options.quick:
+            total += sanity.step().run()
+    total += add_up(side_by_side(Step.run, scenarios, at_once=AT_ONCE))
+    say(f"all of it took {time.monotonic() - begun:.0f} s")
+    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    return 1 if total.failed or not total.passed else 0
+
+
+def quick_steps() -> Iterable[Step]:
+    """What needs no lab."""
+    yield Step("yamllint", ["yamllint", "--strict", "."])
+    yield Step("ruff check", ["ruff", "check", "."])
+    yield Step("ruff format", ["ruff", "format", "--check", "."])
+    yield Step("ansible-lint", ["ansible-lint", "--config-file", ".config/ansible-lint.yml"], env=ansible_environment())
+    yield Step("unit tests", ["pytest", "tests/unit"], counted=as_pytest)
+
+
+def scenario_names() -> list[str]:
+    """All molecule scenarios."""
+    return sorted(path.parent.name for path in SCENARIOS.glob("*/molecule.yml"))
+
+
+def scenario(name: str) -> Step:
+    """One molecule scenario, from making its hosts to removing them."""
+    if not Path(SCENARIOS / name / "molecule.yml").exists():
+        raise BaselineError(f"there is no scenario {name}: there is {', '.join(scenario_names()) or 'none yet'}")
+    env = ansible_environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml"}
+    return Step(f"molecule {name}", ["molecule", "test", "-s", name], counted=as_scenario, env=env)
+
+
+def add_up(counts: Iterable[Count]) -> Count:
+    """All counts as one."""
+    return sum(counts, Count())

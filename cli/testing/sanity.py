@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-test's sanity checks, on a copy of the collection as it would be built.
+
+ansible-test insists on a real folder .../ansible_collections/NAMESPACE/NAME. It makes virtual environments with a
+script that it downloads; where that can't be had, a script of ours stands in its place, in a home folder of its own.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import yaml
+
+from ..errors import BaselineError
+from ..paths import CACHE, CHECKOUT, LOCAL_CACHE
+from ..process import run
+from .steps import Step
+
+TREE = LOCAL_CACHE / "sanity" / "ansible_collections" / "order82" / "baseline"
+HOME = CACHE / "ansible-test"
+ALSO = "tests/sanity/"
+"""What ansible-test reads though it is not built into the collection."""
+GET_PIP = """\
+import subprocess
+import sys
+
+subprocess.run([sys.executable, "-m", "ensurepip"], check=True)
+options = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
+subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *options], check=True)
+"""
+
+
+def step() -> Step:
+    """The sanity checks, ready to run."""
+    copy_collection()
+    provide_get_pip()
+    # Only real interpreters: a version manager's stand-ins for versions that are not chosen make ansible-test fail.
+    folders = [str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+    env = {"HOME": str(HOME), "PATH": os.pathsep.join(folders), "PIP_QUIET": "1"}
+    return Step("ansible-test sanity", ["ansible-test", "sanity", "--color", "no"], folder=TREE, env=env)
+
+
+def copy_collection() -> None:
+    """Copy what git knows, or would know after 'git add', less what is not built into the collection."""
+    shutil.rmtree(TREE, ignore_errors=True)
+    listed = run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], failing="git ls-files", cwd=CHECKOUT
+    )
+    left_out = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text()).get("build_ignore", [])
+    for name in filter(None, listed.stdout.split("\0")):
+        source = CHECKOUT / name
+        if source.is_file() and (name.startswith(ALSO) or not is_left_out(name, left_out)):
+            target = TREE / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def is_left_out(name: str, patterns: list[str]) -> bool:
+    """Whether galaxy.yml's build_ignore names this file or a folder that it is in."""
+    path = Path(name)
+    return any(fnmatch.fnmatch(str(part), pattern) for part in (path, *path.parents) for pattern in patterns)
+
+
+def provide_get_pip() -> None:
+    """Put our script where this ansible-test looks for the one it would download."""
+    found = importlib.util.find_spec("ansible_test")
+    if found is None or not found.submodule_search_locations:
+        raise BaselineError("ansible-test is not installed: remove .venv and run this again")
+    source = Path(found.submodule_search_locations[0]) / "_internal" / "python_requirements.py"
+    for version in set(re.findall(r"\bpip='([\d.]+)'", source.read_text())):
+        script = HOME / ".ansible" / "test" / "cache" / f"get_pip_{version.replace('.', '_')}.py"
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(GET_PIP)
