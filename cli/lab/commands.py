@@ -143,6 +143,7 @@ def running(options: argparse.Namespace) -> hosts.Container:
     lab = name_of(chosen(options))
     namespace.prepare()
     there = hosts.existing(lab)
+    lifecycle.refuse_other_checkout(lab, there)
     host = there.get(options.host)
     if host is None:
         has = f"it has {', '.join(there)}" if there else "it is not up"

@@ -43,6 +43,8 @@ class Container:
     spec: str
     pid: int
     says_running: bool
+    was_finished: bool
+    """Whether it was set up to the end: one that was not, since someone killed us, is half a host."""
 
     @property
     def runs(self) -> bool:
@@ -73,8 +75,20 @@ def existing(lab: str) -> dict[str, Container]:
             spec=labels["order82.spec"],
             pid=entry["Pid"],
             says_running=entry["State"] == "running",
+            was_finished=is_finished(lab, labels["order82.host"], entry["Id"]),
         )
     return found
+
+
+def finished_file(lab: str, host: str) -> Path:
+    """The file that holds the identity of the container that was set up to the end."""
+    return state_of(lab) / f"{host}.ready"
+
+
+def is_finished(lab: str, host: str, identity: str) -> bool:
+    """Whether this very container was set up to the end."""
+    mark = finished_file(lab, host)
+    return mark.exists() and mark.read_text() == identity
 
 
 def run_words(lab: Lab, host: Host) -> list[str]:
@@ -116,12 +130,13 @@ def start(lab: Lab, host: Host, public_key: str) -> None:
     network_file(lab.name, host.name).write_text(network_script(host))
     labels = {"lab": lab.name, "host": host.name, "checkout": str(CHECKOUT), "spec": spec_of(lab, host)}
     words = [f"--label=order82.{key}={value}" for key, value in labels.items()]
-    podman("run", *words, *run_words(lab, host), failing=f"starting {host.name}")
+    made = podman("run", *words, *run_words(lab, host), failing=f"starting {host.name}")
     enter(lab.name, host.name, FIRST_BOOT, failing=f"the boot of {host.name}", input=public_key)
     refuse_clock(lab.name, host.name)
     refresh_mirror(lab, host)
     if host.setup:
         enter(lab.name, host.name, f"set -eu\n{host.setup}", failing=f"lab_setup of {host.name}")
+    finished_file(lab.name, host.name).write_text(made.stdout.strip())
     say(f"  {host.name} is up after {time.monotonic() - begun:.1f} s ({host.image})")
 
 

@@ -72,6 +72,7 @@ def from_variables(variables: dict[str, dict[str, Any]], where: str) -> Lab:
     networks = {key: str(subnet) for key, subnet in dict(common.get("lab_networks") or {}).items()}
     check_networks(networks, where)
     hosts = {key: to_host(key, values, networks, where) for key, values in sorted(machines.items())}
+    check_addresses(hosts, where)
     ssh_config = Path(common.get("lab_ssh_config") or LOCAL_CACHE / "lab" / name / "ssh_config")
     return Lab(name=name, networks=networks, hosts=hosts, ssh_config=ssh_config)
 
@@ -87,6 +88,24 @@ def check_networks(networks: dict[str, str], where: str) -> None:
             raise BaselineError(f"{where}: lab_networks.{key}: {error}") from error
 
 
+def is_within(address: str, subnet: str) -> bool:
+    """Whether this is an address of that network."""
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(subnet)
+    except ValueError:
+        return False
+
+
+def check_addresses(hosts: dict[str, Host], where: str) -> None:
+    """Refuse an address that two hosts would have."""
+    owner: dict[str, str] = {}
+    for host in hosts.values():
+        for address in host.addresses.values():
+            if address in owner:
+                raise BaselineError(f"{where}: {host.name} and {owner[address]} both have the address {address}")
+            owner[address] = host.name
+
+
 def to_host(name: str, values: dict[str, Any], networks: dict[str, str], where: str) -> Host:
     """Build one host from its variables."""
     image = values["lab_image"]
@@ -99,7 +118,7 @@ def to_host(name: str, values: dict[str, Any], networks: dict[str, str], where: 
         subnet = networks.get(network)
         if subnet is None:
             raise BaselineError(f"{where}: {name} has an address on {network}, which lab_networks does not name")
-        if ipaddress.ip_address(address) not in ipaddress.ip_network(subnet):
+        if not is_within(address, subnet):
             raise BaselineError(f"{where}: {name} has the address {address}, which is not in {network} ({subnet})")
     return Host(
         name=name,

@@ -30,6 +30,8 @@ def up(lab: Lab) -> None:
     missing = [host for name, host in lab.hosts.items() if name not in current]
     side_by_side(lambda host: hosts.refresh_mirror(lab, lab.hosts[host]), current)
     if not stale and not missing:
+        if not lab.ssh_config.exists():
+            ssh.write_config(lab)
         say(f"the lab {lab.name} is up: {', '.join(lab.hosts)}")
         return
     say(f"raising the lab {lab.name}: {', '.join(host.name for host in missing)}")
@@ -73,12 +75,13 @@ def status(lab: Lab) -> dict[str, Any]:
     """How the lab is: each host with its state and addresses."""
     namespace.prepare()
     there = hosts.existing(lab.name)
+    refuse_other_checkout(lab.name, there)
     described = []
     for name, host in lab.hosts.items():
         container = there.get(name)
         state = "absent" if container is None else "running" if container.runs else "dead"
-        if container is not None and state == "running" and not is_current(lab, container):
-            state = "outdated"
+        if container is not None and container.runs and not is_current(lab, container):
+            state = "outdated" if container.was_finished else "half made"
         described.append({"host": name, "state": state, "image": host.image, "addresses": host.addresses})
     return {"lab": lab.name, "up": all(entry["state"] == "running" for entry in described), "hosts": described}
 
@@ -86,7 +89,7 @@ def status(lab: Lab) -> dict[str, Any]:
 def is_current(lab: Lab, container: hosts.Container) -> bool:
     """Whether a container runs and is what the inventory describes."""
     host = lab.hosts.get(container.host)
-    return host is not None and container.runs and container.spec == hosts.spec_of(lab, host)
+    return host is not None and container.runs and container.was_finished and container.spec == hosts.spec_of(lab, host)
 
 
 def refuse_other_checkout(lab: str, there: dict[str, hosts.Container]) -> None:

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What counts as a test, and that nothing passes which has proved nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.testing.sanity import is_left_out
+from cli.testing.steps import Count, as_one, as_pytest, as_scenario, pytest_count
+from cli.testing.suite import add_up
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("============ 9 passed in 2.31s ============", Count(9, 0)),
+        ("=== 1 failed, 8 passed, 2 skipped in 61.00s (0:01:01) ===", Count(8, 1)),
+        ("=== 2 errors in 0.50s ===", Count(0, 2)),
+        ("=== 3 passed, 1 warning in 0.1s ===\ntext\n= 4 passed in 1.00s =", Count(7, 0)),
+        ("\x1b[32m=== \x1b[1m5 passed\x1b[0m\x1b[32m in 0.10s\x1b[0m ===", Count(5, 0)),
+        ("5 passed in 0.10s", Count(5, 0)),
+        ("=== no tests ran in 0.01s ===", Count(0, 0)),
+        ("TASK [it passed in 3.1s]", Count(0, 0)),
+    ],
+)
+def test_pytest_is_believed_by_its_closing_line(output: str, expected: Count) -> None:
+    assert pytest_count(output) == expected
+
+
+def test_one_program_is_one_test() -> None:
+    assert as_one("", 0) == Count(1, 0)
+    assert as_one("", 2) == Count(0, 1)
+
+
+def test_pytest_that_ends_badly_without_a_failed_test_is_a_failure() -> None:
+    assert as_pytest("3 passed in 1.0s", 0) == Count(3, 0)
+    assert as_pytest("1 failed, 3 passed in 1.0s", 1) == Count(3, 1)
+    assert as_pytest("3 passed in 1.0s", 2) == Count(3, 1)
+    assert as_pytest("no tests ran in 0.01s", 5) == Count(0, 1)
+    assert as_pytest("no tests ran in 0.01s", 0) == Count(0, 1)
+
+
+def test_a_scenario_counts_beside_its_tests_and_is_nothing_without_them() -> None:
+    assert as_scenario("= 9 passed in 2.0s =", 0) == Count(10, 0)
+    assert as_scenario("= 9 passed in 2.0s =", 1) == Count(9, 1)
+    assert as_scenario("= 1 failed, 8 passed in 2.0s =", 1) == Count(8, 2)
+    assert as_scenario("PLAY RECAP", 0) == Count(0, 1)
+
+
+def test_counts_add_up() -> None:
+    assert add_up([Count(1, 2), Count(3, 4)]) == Count(4, 6)
+    assert add_up([]) == Count(0, 0)
+
+
+def test_what_galaxy_leaves_out_is_left_out() -> None:
+    patterns = ["cli", "baseline", "*.tar.gz", ".ci"]
+    assert is_left_out("cli/lab/ssh.py", patterns)
+    assert is_left_out("baseline", patterns)
+    assert is_left_out("order82-baseline-0.1.0.tar.gz", patterns)
+    assert not is_left_out("plugins/modules/baseline.py", patterns)
