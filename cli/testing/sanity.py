@@ -13,22 +13,24 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
 
 from ..errors import BaselineError
-from ..paths import CACHE, CHECKOUT, LOCAL_CACHE
+from ..paths import CACHE, CHECKOUT
 from ..process import run
-from .steps import Step
+from .steps import Count, Step, as_one
 
-TREE = LOCAL_CACHE / "sanity" / "ansible_collections" / "order82" / "baseline"
 HOME = CACHE / "ansible-test"
+RUNNING = "Running sanity test"
 ALSO = "tests/sanity/"
 """What ansible-test reads though it is not built into the collection."""
 GET_PIP = """\
 import subprocess
 import sys
+import tempfile
 
 subprocess.run([sys.executable, "-m", "ensurepip"], check=True)
 options = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
@@ -36,19 +38,31 @@ subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *options], ch
 """
 
 
-def step() -> Step:
-    """The sanity checks, ready to run."""
-    copy_collection()
+def check() -> Count:
+    """Run the sanity checks. The copy is not below the checkout, or ansible-test would see that git ignores it."""
     provide_get_pip()
+    with tempfile.TemporaryDirectory(prefix="order82-sanity-") as folder:
+        tree = Path(folder) / "ansible_collections" / "order82" / "baseline"
+        copy_collection(tree)
+        return step(tree).run()
+
+
+def step(tree: Path) -> Step:
+    """The sanity checks of a tree."""
     # Only real interpreters: a version manager's stand-ins for versions that are not chosen make ansible-test fail.
     folders = [str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
     env = {"HOME": str(HOME), "PATH": os.pathsep.join(folders), "PIP_QUIET": "1"}
-    return Step("ansible-test sanity", ["ansible-test", "sanity", "--color", "no"], folder=TREE, env=env)
+    command = ["ansible-test", "sanity", "--color", "no"]
+    return Step("ansible-test sanity", command, counted=as_sanity, folder=tree, env=env, notable="ERROR|FATAL")
 
 
-def copy_collection() -> None:
+def as_sanity(output: str, code: int) -> Count:
+    """ansible-test is one test, which fails also when it found nothing to look at."""
+    return as_one(output, code if RUNNING in output and "All targets skipped" not in output else 1)
+
+
+def copy_collection(tree: Path) -> None:
     """Copy what git knows, or would know after 'git add', less what is not built into the collection."""
-    shutil.rmtree(TREE, ignore_errors=True)
     listed = run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], failing="git ls-files", cwd=CHECKOUT
     )
@@ -56,7 +70,7 @@ def copy_collection() -> None:
     for name in filter(None, listed.stdout.split("\0")):
         source = CHECKOUT / name
         if source.is_file() and (name.startswith(ALSO) or not is_left_out(name, left_out)):
-            target = TREE / name
+            target = tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
 

@@ -68,6 +68,8 @@ class Step:
     counted: Callable[[str, int], Count] = as_one
     folder: Path = CHECKOUT
     env: Mapping[str, str] = field(default_factory=dict)
+    notable: str = ""
+    """What the lines that tell of a failure match, for a program that says much else. Usually its last lines tell."""
 
     def run(self) -> Count:
         """Run it to its end, whatever it finds, and say in one line how it went."""
@@ -81,7 +83,8 @@ class Step:
         count = self.counted(output, code)
         took = f"{time.monotonic() - begun:.1f} s"
         if count.failed:
-            tail = "\n".join(f"    {line}" for line in output.rstrip().splitlines()[-TAIL:])
+            lines = [line for line in output.rstrip().splitlines() if re.match(self.notable, line)]
+            tail = "\n".join(f"    {line}" for line in lines[-TAIL:])
             say(f"FAILED  {self.name} ({count.passed} passed, {count.failed} failed, {took}), see {log}\n{tail}")
         else:
             say(f"ok      {self.name} ({count.passed} passed, {took})")

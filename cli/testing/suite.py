@@ -30,7 +30,7 @@ def test(options: argparse.Namespace) -> int:
         for step in quick_steps():
             total += step.run()
         if not options.quick:
-            total += sanity.step().run()
+            total += sanity.check()
     total += add_up(side_by_side(Step.run, scenarios, at_once=AT_ONCE))
     say(f"all of it took {time.monotonic() - begun:.0f} s")
     print(f"{total.passed} passed, {total.failed} failed", flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.testing.sanity import is_left_out
+from cli.testing.sanity import as_sanity, is_left_out
 from cli.testing.steps import Count, as_one, as_pytest, as_scenario, pytest_count
 from cli.testing.suite import add_up
 
@@ -45,6 +45,13 @@ def test_a_scenario_counts_beside_its_tests_and_is_nothing_without_them() -> Non
     assert as_scenario("= 9 passed in 2.0s =", 1) == Count(9, 1)
     assert as_scenario("= 1 failed, 8 passed in 2.0s =", 1) == Count(8, 2)
     assert as_scenario("PLAY RECAP", 0) == Count(0, 1)
+
+
+def test_sanity_checks_that_looked_at_nothing_are_a_failure() -> None:
+    assert as_sanity('Running sanity test "pep8"', 0) == Count(1, 0)
+    assert as_sanity('Running sanity test "pep8"', 1) == Count(0, 1)
+    assert as_sanity("WARNING: All targets skipped.", 0) == Count(0, 1)
+    assert as_sanity("", 0) == Count(0, 1)
 
 
 def test_counts_add_up() -> None:
