@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +13,16 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
-from ..plugin_utils.checks import ROLES, SITE_ROLE, Check, load_checks, load_roles
+from ..plugin_utils import collection
+from ..plugin_utils.checks import ROLES, SITE_ROLE, Check
 from ..plugin_utils.documents import DataError
 from ..plugin_utils.judge import timestamp
-from ..plugin_utils.law import load_law
 from ..plugin_utils.resolve import Resolved, resolve
-from ..plugin_utils.site_table import SITE, load_site, roles_by_host
+from ..plugin_utils.site_table import roles_by_host
 
 MODULE = "order82.baseline.check_info"
+
+collection.read_ahead()
 
 
 class ActionModule(ActionBase):
@@ -36,7 +39,7 @@ class ActionModule(ActionBase):
         started = datetime.datetime.now(datetime.UTC)
         super().run(tmp, task_vars)
         _validated, arguments = self.validate_argument_spec(argument_spec={
-            "site": {"type": "path", "default": str(SITE)},
+            "site": {"type": "path"},
             "extra_checks": {"type": "path"},
             "only": {"type": "list", "elements": "str"}})
         try:
@@ -48,36 +51,38 @@ class ActionModule(ActionBase):
                  for check, one in zip(checks, resolved, strict=True) if one.applies and one.problem is None]
         result = self._observe(asked, task_vars)
         result.pop("invocation", None)  # the checks again, and twice as long
-        result["resolved"] = [one._asdict() for one in resolved]
+        result["resolved"] = [one.differences(check) for check, one in zip(checks, resolved, strict=True)]
         result["started"] = timestamp(started)
         return result
 
     def _checks(self, arguments: Mapping, task_vars: Mapping) -> tuple[list[str], list[Check]]:
-        law = load_law()
-        table = roles_by_host(load_site(Path(arguments["site"])), task_vars["groups"])
-        roles = table.get(task_vars["inventory_hostname"], [])
-        checks = [check for mine in load_roles(law, only=roles).values() for check in mine]
-        if arguments["extra_checks"]:
-            checks += load_checks(Path(arguments["extra_checks"]), SITE_ROLE, law)
+        site, extra = arguments["site"], arguments["extra_checks"]
+        table = collection.site_table(Path(site)) if site else collection.site_table()
+        # The inventory as this host sees it: with its own groups only, the table costs the same in a large inventory.
+        host = task_vars["inventory_hostname"]
+        [roles] = roles_by_host(table, {name: [host] for name in ("all", *task_vars["group_names"])}).values()
+        known = collection.all_checks(Path(extra) if extra else None)
+        checks = [check for role in (*roles, SITE_ROLE) for check in known.get(role, ())]
         if arguments["only"] is None:
             return roles, checks
-        known = {check.id for check in checks}
+        names = {check.id for check in checks}
         for name in arguments["only"]:
-            if name not in known:
+            if name not in names:
                 raise DataError(f"only: there is no check '{name}' for this host; its checks are: "
-                                f"{', '.join(sorted(known)) or 'none'}")
+                                f"{', '.join(sorted(names)) or 'none'}")
         return roles, [check for check in checks if check.id in arguments["only"]]
 
     def _resolve(self, roles: list[str], checks: list[Check], task_vars: Mapping) -> list[Resolved]:
+        """Only text of our own files is trusted as a template here, and the same text is worked out once."""
         defaults: dict[str, object] = {}
         for role in roles:
             path = ROLES / role / "defaults" / "main.yml"
             if path.is_file():
                 defaults.update(self._loader.load_from_file(str(path), trusted_as_template=True) or {})
         templar = self._templar.copy_with_new_env(available_variables=ChainMap(dict(task_vars), defaults))
-        return [resolve(check, lambda value: templar.template(_trusted(value)),
-                        lambda condition: templar.evaluate_conditional(trust_as_template(condition)), AnsibleError)
-                for check in checks]
+        template = functools.cache(lambda text: templar.template(trust_as_template(text)))
+        condition = functools.cache(lambda text: templar.evaluate_conditional(trust_as_template(text)))
+        return [resolve(check, template, condition, AnsibleError) for check in checks]
 
     def _observe(self, asked: list[dict], task_vars: Mapping) -> dict:
         if not asked:
@@ -86,12 +91,3 @@ class ActionModule(ActionBase):
             return self._execute_module(module_name=MODULE, module_args={"checks": asked}, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": str(error)}
-
-
-def _trusted(value: object) -> object:
-    """Mark the text of our own files as templates; text from hosts never comes this way."""
-    if isinstance(value, str):
-        return trust_as_template(value)
-    if isinstance(value, Mapping):
-        return {key: _trusted(one) for key, one in value.items()}
-    return [_trusted(one) for one in value] if isinstance(value, list) else value

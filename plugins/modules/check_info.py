@@ -40,8 +40,8 @@ options:
     type: path
   extra_checks:
     description:
-      - A file with checks of the site's own, in the format of a role's C(checks.yml), with ids that start with V(site.).
-        They are for every host. Only the action plugin reads it.
+      - A file with checks of the site's own, in the format of a role's C(checks.yml), with ids that start with
+        V(site.). They are for every host. Only the action plugin reads it.
     type: path
   only:
     description:
@@ -90,8 +90,8 @@ observations:
       type: str
 resolved:
   description:
-    - The checks with their values for this host, as the judge needs them. The action plugin adds them, also where the
-      host was not reached.
+    - The checks of this host. The action plugin adds them, also where the host was not reached. Beside the id an entry
+      has what is not as the check was written; a check that needed no values is its id alone.
   returned: always, from a playbook
   type: list
   elements: dict
@@ -100,10 +100,10 @@ resolved:
       description: The check's id.
       type: str
     applies:
-      description: Whether the check's condition holds for this host.
+      description: Whether the check's condition holds for this host; V(true) if left out.
       type: bool
     problem:
-      description: Why a value could not be had, or nothing. Such a check is not observed.
+      description: Why a value could not be had. Such a check is not observed.
       type: str
     arguments:
       description: The observer's arguments.
@@ -122,26 +122,42 @@ started:
 
 import json
 import math
+import threading
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.order82.baseline.plugins.module_utils.observers import ObservationError, observe
+
+WORKERS = 8
+"""So many observers look at the same time: most of them wait for a command to answer."""
 
 
 def look(checks):
     """Observe for every check; what several checks ask for alike is looked at once.
 
     :param list checks: dicts with id and observe.
-    :return: list of dicts with check, observed, error, at, in the same order. No observer's failure loses another's facts.
+    :return: list of dicts with check, observed, error, at, in the same order. One observer's failure loses no facts of
+        the others.
     """
+    keys = [json.dumps(check["observe"], sort_keys=True) for check in checks]
+    asked = dict(zip(keys, (check["observe"] for check in checks)))
     seen = {}
-    observations = []
-    for check in checks:
-        key = json.dumps(check["observe"], sort_keys=True)
-        if key not in seen:
-            seen[key] = _look_once(check["observe"])
-        observations.append(dict(seen[key], check=check["id"]))
-    return observations
+    waiting = list(asked)
+
+    def work():
+        while True:
+            try:
+                key = waiting.pop()
+            except IndexError:
+                return
+            seen[key] = _look_once(asked[key])
+
+    workers = [threading.Thread(target=work) for _number in range(min(WORKERS, len(waiting)))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return [dict(seen[key], check=check["id"]) for key, check in zip(keys, checks)]
 
 
 def _look_once(asked):
@@ -154,7 +170,7 @@ def _look_once(asked):
             observed = plain(observe(name, arguments or {}))
         except ObservationError as reason:
             error = plain(str(reason))
-        except Exception as reason:  # whatever one observer stumbles over, the others' facts must get home
+        except Exception as reason:  # noqa: BLE001  whatever one stumbles over, the others' facts must get home
             error = plain("observer '%s' broke: %s: %s" % (name, type(reason).__name__, reason))
     return {"observed": observed, "error": error, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,18 +84,19 @@ def load_checks(path: Path, role: str, law: Law) -> list[Check]:
     entries = parse_yaml(text, where)
     if not isinstance(entries, list) or not entries:
         raise DataError(f"{where} is no list of checks ({kind_of(entries)}); write one, or leave the file out")
+    provable = [name for name, provision in law.provisions.items() if provision.binds_units]
     found: dict[str, Check] = {}
     for number, entry in enumerate(entries, start=1):
         name = entry.get("id") if isinstance(entry, Mapping) else None
         here = f"{where}, check '{name}'" if isinstance(name, str) else f"{where}, check number {number}"
-        check = _check(entry, role, law, here)
+        check = _check(entry, role, provable, here)
         if check.id in found:
             raise DataError(f"{where}, check '{check.id}' stands twice; give each check an id of its own")
         found[check.id] = check
     return list(found.values())
 
 
-def _check(entry: object, role: str, law: Law, where: str) -> Check:
+def _check(entry: object, role: str, provable: Sequence[str], where: str) -> Check:
     entry = refuse_keys(entry, where, _REQUIRED, ("when",))
     name = words(entry["id"], f"{where}, id")
     if not re.fullmatch(re.escape(role) + r"\.[a-z0-9_]+", name):
@@ -104,8 +105,7 @@ def _check(entry: object, role: str, law: Law, where: str) -> Check:
     if not proves:
         raise DataError(f"{where} proves nothing; name at least one provision")
     for provision in proves:
-        refuse_value(provision, f"{where}, proves", "provision that binds a unit",
-                     [one.id for one in law.provisions.values() if one.binds_units])
+        refuse_value(provision, f"{where}, proves", "provision that binds a unit", provable)
     observer, arguments = _observe(entry["observe"], where)
     return Check(name, role, proves, observer, arguments, _expect(entry["expect"], observer, where),
                  _when(entry["when"], where) if "when" in entry else None,

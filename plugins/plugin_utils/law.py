@@ -96,10 +96,10 @@ def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -
     if not isinstance(entries, list) or not entries:
         raise DataError(f"{where}: provisions is no list; write one entry per clause")
     found: dict[str, Provision] = {}
-    for number, entry in enumerate(entries, start=1):
-        name = entry.get("id") if isinstance(entry, Mapping) else None
+    for number, written in enumerate(entries, start=1):
+        name = written.get("id") if isinstance(written, Mapping) else None
         here = f"{where}, provision '{name}'" if name else f"{where}, provision number {number}"
-        entry = refuse_keys(_whole(entry), here, ("id", "binds", "kind", *LANGUAGES, "zh_checked"))
+        entry = refuse_keys(_whole(written), here, ("id", "binds", "kind", *LANGUAGES, "zh_checked"))
         if words(name, f"{here}, id") in found:
             raise DataError(f"{here} stands twice; give each provision an id of its own")
         if not isinstance(entry["zh_checked"], bool):

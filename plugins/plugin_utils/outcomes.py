@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .checks import Check
 from .comparisons import ComparisonError, holds, in_words, value_in_words
-from .resolve import Resolved
+from .resolve import Resolved, as_written
 from .waivers import Waiver
 
 OUTCOMES = ("pass", "fail", "error", "not_run", "waived", "not_applicable", "manual")
@@ -30,12 +30,12 @@ class HostRun(NamedTuple):
     """What the inspection of one host brought home.
 
     C(state) is C(seen), C(unreachable) (nobody answered) or C(broken) (the module did not end well).
-    C(resolved) is None where the host's checks never got their values.
+    C(resolved): for each check that was asked for, what is not as it was written (see Resolved.differences).
     """
 
     state: str
     message: str
-    resolved: Mapping[str, Resolved] | None
+    resolved: Mapping[str, Mapping[str, object]]
     seen: Mapping[str, Seen]
 
 
@@ -52,16 +52,17 @@ def judge_check(check: Check, host: str, run: HostRun, waiver: Waiver | None, to
     :param today: the day (UTC) that decides whether the waiver still holds.
     :return: an entry of C(results) in result.json.
     """
-    resolved = (run.resolved or {}).get(check.id)
-    expect = resolved.expect if resolved else check.expect
+    changes = run.resolved.get(check.id)
+    resolved = as_written(check)._replace(**(changes or {}))
+    expect = resolved.expect
     seen = run.seen.get(check.id, Seen(None, None, None))
     expected = [{"fact": fact, "comparison": comparison, "value": value, "holds": None,
                  "words": in_words(fact, comparison, value)}
                 for fact, comparisons in expect.items() for comparison, value in comparisons.items()]
-    outcome, message = _outcome(check, run, resolved, seen, expected)
+    outcome, message = _outcome(check, run, resolved if changes is not None else None, seen, expected)
     result = {"check": check.id, "host": host, "provisions": list(check.proves), "outcome": outcome,
               "severity": check.severity, "observed": _in_order(seen.facts, expect), "expected": expected,
-              "at": seen.at, "why": check.why, "by_hand": resolved.by_hand if resolved else check.by_hand,
+              "at": seen.at, "why": check.why, "by_hand": resolved.by_hand,
               "message": message, "waiver": None}
     return _waived(result, waiver, today) if waiver else result
 
@@ -81,7 +82,8 @@ def _outcome(check: Check, run: HostRun, resolved: Resolved | None, seen: Seen, 
         return "error", both(f"检查项中的变量无法求值：{resolved.problem}",
                              f"A value in the check could not be had: {resolved.problem}")
     if seen.error is not None:
-        return "error", both(f"无法查看：{seen.error}", f"It could not be looked at: {seen.error}")
+        reason = " ".join(seen.error.split())
+        return "error", both(f"无法查看：{reason}", f"It could not be looked at: {reason}")
     if seen.facts is None:
         return "not_run", both("主机没有返回此项的观察结果。", "The host brought back no observation for it.")
     return _compared(seen.facts, expected)

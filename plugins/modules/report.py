@@ -1,0 +1,57 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action C(report), which does all of its work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: report
+short_description: Write the report of an inspection, and fail if something is not in order
+description:
+  - Writes C(result.json), C(index.html) and C(junit.xml) into a new folder named after the time (UTC), whole or not at
+    all, and lets the link C(latest) beside it point there.
+  - Works on the controller only; no host is touched. Run it once for all hosts.
+  - Fails after writing if a check is V(fail), V(error) or V(not_run), or if a provision that applies is carried out by
+    nobody, with one sentence for each.
+version_added: 0.1.0
+author:
+  - The order82.baseline authors
+options:
+  result:
+    description: What the filter P(order82.baseline.judge#filter) gave.
+    type: str
+    required: true
+  directory:
+    description:
+      - Where the reports are kept; a relative path starts at the folder in which Ansible was started.
+      - By default C(reports) in the checkout of the collection or, where it is installed, in the folder in which
+        Ansible was started.
+    type: path
+attributes:
+  check_mode:
+    description: In check mode nothing is written; it still fails if something is not in order.
+    support: full
+  diff_mode:
+    description: There is nothing that could differ.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Judge, write the report, and say what fails
+  order82.baseline.report:
+    result: "{{ hostvars | order82.baseline.judge(hosts=ansible_play_hosts_all, observed='seen', unit=order82_unit,
+                                                  groups=groups) }}"
+  run_once: true
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+path:
+  description: The folder of this report; nothing in check mode.
+  returned: always
+  type: str
+problems:
+  description: How many things are not in order. Each is one sentence on standard error, and in C(result.json).
+  returned: always
+  type: int
+"""

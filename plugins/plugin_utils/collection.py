@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What this collection itself says, read once per process: Ansible forks one for every host and task."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+from pathlib import Path
+
+from .checks import SITE_ROLE, Check, load_checks, load_roles
+from .documents import ROOT, DataError, parse_yaml, read_text
+from .law import load_law
+from .site_table import load_site
+
+law = functools.cache(load_law)
+"""law() -> Law."""
+
+site_table = functools.cache(load_site)
+"""site_table(path) -> list of Play; by default playbooks/site.yml of the collection."""
+
+
+@functools.cache
+def role_checks() -> dict[str, list[Check]]:
+    """The checks of every role of the collection.
+
+    :raises DataError: an entry in one of the files is not understood.
+    """
+    return load_roles(law())
+
+
+def all_checks(extra_checks: Path | None = None) -> dict[str, list[Check]]:
+    """The checks of every role, and under SITE_ROLE those of a site's own file if there is one."""
+    return {**role_checks(), SITE_ROLE: load_checks(extra_checks, SITE_ROLE, law())} if extra_checks else role_checks()
+
+
+@functools.cache
+def version() -> str:
+    """The version of the collection, from galaxy.yml in a checkout or MANIFEST.json where it is installed."""
+    if (ROOT / "galaxy.yml").is_file():
+        return str(parse_yaml(read_text(ROOT / "galaxy.yml"), "galaxy.yml")["version"])
+    return str(json.loads(read_text(ROOT / "MANIFEST.json"))["collection_info"]["version"])
+
+
+def read_ahead() -> None:
+    """Read everything now, so that the processes that are forked from this one find it read.
+
+    What is wrong with a file is said by whoever uses it.
+    """
+    with contextlib.suppress(DataError):
+        role_checks()
+        site_table()
+        version()

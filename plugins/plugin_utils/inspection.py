@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what Ansible hands over (variables, and the results of check_info by host) to a case for the judge."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from . import collection
+from .judge import Case
+from .outcomes import HostRun, Seen
+from .site_table import roles_by_host
+from .unit import read_unit
+from .waivers import read_waivers
+
+
+def make_case(observed: Mapping[str, Mapping], unit: object, groups: Mapping[str, Sequence[str]], *,
+              waivers: object = None, extra_checks: Path | None = None, site: Path | None = None,
+              finished: datetime.datetime | None = None) -> Case:
+    """Load what the collection says, check what the site says, and put both beside what was seen.
+
+    :param observed: the result of check_info for every host that was inspected.
+    :param unit: the variable order82_unit.
+    :param groups: Ansible's variable groups.
+    :param waivers: the variable order82_waivers.
+    :param extra_checks: the file that was given to check_info.
+    :param site: the playbook that says which hosts get which roles; by default the collection's own.
+    :param finished: when the inspection ended; now by default.
+    :raises DataError: something that a person wrote can't be used.
+    """
+    law = collection.law()
+    checks = collection.all_checks(extra_checks)
+    known = [check.id for mine in checks.values() for check in mine]
+    finished = finished or datetime.datetime.now(datetime.UTC)
+    runs = {str(host): read_run(result) for host, result in observed.items()}
+    started = [_moment(result.get("started")) for result in observed.values() if isinstance(result, Mapping)]
+    table = collection.site_table(site) if site else collection.site_table()
+    return Case(law, read_unit(unit, law), checks, roles_by_host(table, groups), runs,
+                read_waivers(waivers, known, groups), collection.version(),
+                min((moment for moment in started if moment), default=finished), finished)
+
+
+def read_run(result: object) -> HostRun:
+    """Read one host's result of check_info. What it does not hold counts as not seen, never as good."""
+    if not isinstance(result, Mapping) or not ({"observations", "unreachable", "failed"} & set(result)):
+        return HostRun("broken", "no result came back", {}, {})
+    resolved = {str(one["id"]): _native({key: value for key, value in one.items() if key != "id"})
+                for one in result.get("resolved") or ()}
+    message = " ".join(str(_native(result.get("msg") or "")).split())
+    if result.get("unreachable"):
+        return HostRun("unreachable", message or "no reason was given", resolved, {})
+    if result.get("failed"):
+        return HostRun("broken", message or "no reason was given", resolved, {})
+    seen = {}
+    for one in result.get("observations") or ():
+        if isinstance(one, Mapping) and isinstance(one.get("check"), str):
+            facts, error, at = (_native(one.get(key)) for key in ("observed", "error", "at"))
+            seen[str(one["check"])] = Seen(facts if isinstance(facts, dict) else None, error if error is None else
+                                           str(error), at if at is None else str(at))
+    return HostRun("seen", "", resolved, seen)
+
+
+def _moment(text: object) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+
+def _native(value: object) -> object:
+    """Plain dicts, lists and scalars: Ansible's own kinds of them stay behind, and text that no file could hold too."""
+    if isinstance(value, Mapping):
+        return {str(key): _native(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_native(one) for one in value]
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
