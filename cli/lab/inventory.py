@@ -52,7 +52,7 @@ class Lab:
 
 
 def read(inventory: Path) -> Lab:
-    """Ask ansible-inventory what the inventory says, templates resolved."""
+    """Ask ansible-inventory what the inventory says. It gives variables as written: a lab's can't be templates."""
     if not inventory.exists():
         raise BaselineError(f"there is no inventory at {inventory}: give one with -i")
     command = ["ansible-inventory", "-i", inventory.resolve(), "--list"]
@@ -65,6 +65,10 @@ def from_variables(variables: dict[str, dict[str, Any]], where: str) -> Lab:
     machines = {name: values for name, values in variables.items() if "lab_image" in values}
     if not machines:
         raise BaselineError(f"{where} describes no lab: none of its hosts has the variable lab_image")
+    for key, values in machines.items():
+        for variable, value in values.items():
+            if variable.startswith("lab_") and variable != "lab_setup" and "{{" in str(value):
+                raise BaselineError(f"{where}: {key} has a template in {variable}, but a lab is made of plain values")
     common = next(iter(machines.values()))
     name = common.get("lab_name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
