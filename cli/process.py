@@ -55,6 +55,8 @@ def run(command: Sequence[str | Path], *, failing: str = "", **options: Any) -> 
             out, err = child.communicate(text)
     except FileNotFoundError as error:
         raise BaselineError(f"{failing or words[0]} failed: there is no program {error.filename} here") from error
+    if _stopping.is_set():
+        raise BaselineError("interrupted")
     if child.returncode and failing:
         raise BaselineError(f"{failing} failed (exit code {child.returncode}): {last_lines(err or out)}")
     return subprocess.CompletedProcess(words, child.returncode, out, err)

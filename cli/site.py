@@ -26,6 +26,8 @@ def site(options: argparse.Namespace) -> int:
 
 def inspect(options: argparse.Namespace) -> int:
     """Inspect, changing nothing."""
+    if options.inventory is None and not read(LAB_INVENTORY).ssh_config.exists():
+        raise BaselineError("the lab is not up: run './baseline site', or give an inventory with -i")
     return inspection(options.inventory or LAB_INVENTORY, options.extra)
 
 
@@ -46,7 +48,7 @@ def inspection(inventory: Path, extra: list[str]) -> int:
         code = playbook("playbooks/inspect.yml", inventory, extra)
     if REPORT.exists() and REPORT.resolve() != before:
         print(REPORT.relative_to(CHECKOUT) if Path.cwd() == CHECKOUT else REPORT)
-    else:
+    elif not any("order82_reports" in word for word in extra):
         say("baseline: the inspection wrote no report: see its lines above")
         code = code or 1
     return code

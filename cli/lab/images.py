@@ -71,7 +71,7 @@ def ensure(image: str) -> None:
         if podman("image", "exists", reference).returncode != 0:
             changes = ("--change", 'CMD ["/sbin/init"]')
             podman("import", *changes, folder_of(image) / "root.tar", reference, failing=f"importing the {image} image")
-            drop_older(reference)
+            drop_older(image)
 
 
 def build(image: str) -> None:
@@ -92,21 +92,21 @@ def build(image: str) -> None:
         shutil.rmtree(half)
         errors = "\n".join(line for line in result.stderr.splitlines() if line.startswith("E:"))
         raise BaselineError(f"mmdebstrap could not build the {image} image: {last_lines(errors or result.stderr)}")
-    drop_others(final, suite)
     half.rename(final)
+    drop_others(final, suite)
 
 
-def drop_older(reference: str) -> None:
-    """Remove the image's earlier versions from podman, but for those that a host still uses."""
-    name = reference.rsplit(":", 1)[0]
+def drop_older(image: str) -> None:
+    """Remove from podman the image's versions without files, but for those that a host still uses."""
+    suite, name = SUITES[image], reference_of(image).rsplit(":", 1)[0]
     listed = podman("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={name}").stdout.split()
     for other in listed:
-        if other != reference:
+        if not (IMAGES / f"{suite}-{other.rsplit(':', 1)[1]}").is_dir():
             podman("image", "rm", other)
 
 
 def drop_others(final: Path, suite: str) -> None:
-    """Remove the files of the suite's earlier images."""
-    for old in final.parent.glob(f"{suite}-*"):
-        if old.is_dir() and not old.name.endswith(".half"):
-            shutil.rmtree(old)
+    """Remove the files of the suite's earlier images, but for the last: another checkout may be at that one."""
+    made = sorted(final.parent.glob(f"{suite}-*"), key=lambda folder: folder.stat().st_mtime)
+    for old in made[:-2]:
+        shutil.rmtree(old)

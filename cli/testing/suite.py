@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import BaselineError
+from ..lab import lifecycle
+from ..lab.inventory import read
 from ..paths import CHECKOUT, ansible_environment
-from ..process import side_by_side
+from ..process import side_by_side, uninterrupted
 from ..progress import say
 from . import sanity
 from .steps import Count, Step, as_pytest, as_scenario
@@ -31,7 +33,12 @@ def test(options: argparse.Namespace) -> int:
             total += step.run()
         if not options.quick:
             total += sanity.check()
-    total += add_up(side_by_side(Step.run, scenarios, at_once=AT_ONCE))
+    try:
+        total += add_up(side_by_side(Step.run, scenarios, at_once=AT_ONCE))
+    except KeyboardInterrupt:
+        with uninterrupted():
+            take_down(names)
+        raise
     say(f"all of it took {time.monotonic() - begun:.0f} s")
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return 1 if total.failed or not total.passed else 0
@@ -57,6 +64,14 @@ def scenario(name: str) -> Step:
         raise BaselineError(f"there is no scenario {name}: there is {', '.join(scenario_names()) or 'none yet'}")
     env = ansible_environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml"}
     return Step(f"molecule {name}", ["molecule", "test", "-s", name], counted=as_scenario, env=env)
+
+
+def take_down(names: Iterable[str]) -> None:
+    """Remove the labs of scenarios that were broken off and could not do it themselves."""
+    for inventory in (SCENARIOS / name / "inventory" for name in names):
+        if inventory.exists():
+            say(f"taking down the lab of {inventory.parent.name}")
+            lifecycle.down(read(inventory))
 
 
 def add_up(counts: Iterable[Count]) -> Count:
