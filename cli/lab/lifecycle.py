@@ -66,7 +66,7 @@ def down(lab: Lab) -> None:
     for network in networks.existing(lab.name).values():
         networks.remove(network)
     ssh.forget(lab)
-    for file in state_of(lab.name).iterdir():
+    for file in state_of(lab.name).glob("*"):
         if file.name != "lock":
             file.unlink()
 
