@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -46,6 +47,14 @@ def _bytes(folder):
     return sum(os.path.getsize(os.path.join(top, name)) for top, _folders, names in os.walk(folder) for name in names)
 
 
+def _applied():
+    """Whether journald started after its configuration last changed: it reads it at its start only."""
+    shown = command(["systemctl", "show", "--timestamp=unix", "--property=ActiveEnterTimestamp", "systemd-journald"])
+    started = int(shown.strip().partition("=@")[2] or 0)
+    changed = [os.stat(path).st_mtime for path in glob.glob("/etc/systemd/journald.conf.d/*.conf")]
+    return started + 1 >= max(changed, default=0)
+
+
 def _journal():
     values = settings(command(["systemd-analyze", "cat-config", "systemd/journald.conf"]))
     with open("/etc/machine-id", encoding="ascii") as file:
@@ -62,6 +71,7 @@ def _journal():
         # A young journal's rate is its first hour's, which is no measure: it counts as spread over a day at least.
         "lasts_days": int(limit / (used / max(days, 1))) if used and limit else 0,
         "rate_limited": not (values.get("RateLimitIntervalSec") == "0" or values.get("RateLimitBurst") == "0"),
+        "applied": _applied(),
         "deletes_after": values.get("MaxRetentionSec", "0") or "0",
     }
 
@@ -78,6 +88,7 @@ OBSERVERS = {
             "limit_bytes": "int: what it may take (SystemMaxUse)",
             "lasts_days": "int: days that fit into the limit at the rate so far",
             "rate_limited": "bool: messages above a rate are dropped",
+            "applied": "bool: journald runs with the configuration that stands in its files",
             "deletes_after": "str: MaxRetentionSec; 0 is never",
         },
     ),

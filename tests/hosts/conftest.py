@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts of a lab, as their tests see them: from outside, over SSH, as an administrator would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Lab:
+    """The lab of a molecule scenario; `ORDER82_SCENARIO` names it where molecule does not."""
+
+    def __init__(self) -> None:
+        self.scenario = os.environ.get("MOLECULE_SCENARIO_NAME") or os.environ["ORDER82_SCENARIO"]
+        self.inventory = CHECKOUT / "molecule" / self.scenario / "inventory"
+        variables = yaml.safe_load((self.inventory / "hosts.yml").read_text())["all"]["vars"]
+        self.ssh_config = CHECKOUT / ".cache" / "lab" / variables["lab_name"] / "ssh_config"
+        self._hosts: dict[str, Any] = {}
+
+    def host(self, name: str) -> Any:
+        """A host, on which commands run as root."""
+        if name not in self._hosts:
+            self._hosts[name] = testinfra.get_host(f"ssh://{name}", ssh_config=str(self.ssh_config), sudo=True)
+        return self._hosts[name]
+
+    def do(self, name: str, command: str, ok: tuple[int, ...] = (0,)) -> str:
+        """Run a shell command as root and give back what it printed.
+
+        :raises AssertionError: another exit code than those in `ok`; the message has both outputs.
+        """
+        done = self.host(name).run(command)
+        assert done.rc in ok, f"{name}: {command}\nended with {done.rc}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def baseline(self, *words: str) -> None:
+        """Run ./baseline lab WORDS on this lab."""
+        subprocess.run(
+            [str(CHECKOUT / "baseline"), "lab", words[0], "-i", str(self.inventory), *words[1:]],
+            check=True,
+            capture_output=True,
+        )
+
+    def records(self, collector: str, record_class: str, host: str, containing: str) -> list[str]:
+        """The lines of today's file of a class and host on a collector that contain a text."""
+        path = f"/srv/records/{record_class}/$(date -u +%F)/{host}.log"
+        return self.do(collector, f"grep -aF -e '{containing}' {path}", ok=(0, 1)).splitlines()
+
+    def order82(self, collector: str, *words: str) -> Any:
+        """What `order82 WORDS --json` prints on a collector."""
+        return json.loads(self.do(collector, f"order82 {' '.join(words)} --json"))
+
+
+def until(seconds: float, found: Callable[[], Any], what: str) -> Any:
+    """Ask again until there is an answer, and give it back.
+
+    :raises AssertionError: none came within `seconds`.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        answer = found()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    return Lab()
+
+
+@pytest.fixture
+def mark() -> str:
+    """A text that no earlier record contains."""
+    return f"mark-{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""100,000 numbered messages, one collector killed again and again, the other out of reach: every number arrives."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ..conftest import Lab, until
+
+COUNT = 100_000
+OUTAGE_SECONDS = 120
+KILL = "systemctl kill --signal=KILL order82-collect.service"
+
+
+def test_nothing_is_lost(lab: Lab, mark: str) -> None:
+    """Kill collector1's receiver with -9 in mid-stream, cut collector2 off for two minutes, kill the forwarders too."""
+    lab.baseline("cut", "collector2", "inside")
+    started = time.monotonic()
+    try:
+        lab.do(
+            "web",
+            f"systemd-run --quiet --collect --unit loss-{mark} "
+            f"sh -c 'seq -f \"number %.0f of {mark}\" {COUNT} | systemd-cat -t loss'",
+        )
+        for _ in range(6):
+            time.sleep(2)
+            lab.do("collector1", KILL)
+        lab.do("web", "systemctl kill --signal=KILL 'order82-forward@*'")
+        complete(lab, "collector1", mark)
+        # The outage of one did not hold up the other: collector2 is still out of reach.
+        assert time.monotonic() - started < OUTAGE_SECONDS
+        time.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - started)))
+    finally:
+        lab.baseline("mend", "collector2", "inside")
+    complete(lab, "collector2", mark)
+
+
+def complete(lab: Lab, collector: str, mark: str) -> None:
+    """Wait until every number is there, and see that duplicates are counted once."""
+    path = "/srv/records/system/$(date -u +%F)/web.log"
+    numbers = f"grep -ao 'number [0-9]* of {mark}' {path} | sort -u | wc -l"
+    try:
+        until(90, lambda: int(lab.do(collector, numbers)) >= COUNT, f"{COUNT} numbers on {collector}")
+    except AssertionError as error:
+        pytest.fail(f"{error}; there are {lab.do(collector, numbers).strip()}")
+    # Without --day the count goes over midnight too.
+    tally = lab.order82(collector, "records", "count", "system", "--host", "web", "--matching", mark)["web"]
+    print(f"{collector}: {tally['records']} records in {tally['lines']} lines")
+    assert tally["records"] == COUNT
+    assert tally["lines"] >= COUNT
+
+
+def test_forwarders_take_up_where_they_stopped(lab: Lab, mark: str) -> None:
+    """A message written while no forwarder runs arrives when one does."""
+    lab.do("app", "systemctl stop 'order82-forward@*'")
+    try:
+        lab.do("app", f"logger -t probe {mark}")
+    finally:
+        lab.do("app", "systemctl start order82-forward@collector1 order82-forward@collector2")
+    for collector in ("collector1", "collector2"):
+        until(20, lambda at=collector: lab.records(at, "system", "app", mark), f"{mark} on {collector}")
