@@ -9,7 +9,7 @@ from ._registry import Observer, command
 
 _PATTERN = re.compile(
     r"rotating pattern: (?P<paths>.*?)\s+(?P<when>hourly|daily|weekly|monthly|yearly|after \d+ days|\d+ bytes)"
-    r"\s+\((?P<keep>\d+) rotations\)",
+    r"\s[^()]*\((?P<keep>\d+) rotations\)",
     re.DOTALL,
 )
 _DAYS = {"hourly": 1 / 24, "daily": 1, "weekly": 7, "monthly": 30, "yearly": 365}
