@@ -43,10 +43,7 @@ def version() -> str:
 
 
 def read_ahead() -> None:
-    """Read everything now, so that the processes that are forked from this one find it read.
-
-    What is wrong with a file is said by whoever uses it.
-    """
+    """Read everything now. What is wrong with a file is said later, by whoever uses it."""
     with contextlib.suppress(DataError):
         role_checks()
         site_table()
