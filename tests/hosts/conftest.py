@@ -35,6 +35,15 @@ class Lab:
             self._hosts[name] = testinfra.get_host(f"ssh://{name}", ssh_config=str(self.ssh_config), sudo=True)
         return self._hosts[name]
 
+    def managed(self) -> list[str]:
+        """The hosts on which the collection is applied."""
+        listed = subprocess.run(
+            ["ansible-inventory", "-i", str(self.inventory), "--list"], capture_output=True, text=True, check=True
+        )
+        groups = json.loads(listed.stdout)
+        unmanaged = set(groups["unmanaged"]["hosts"])
+        return sorted(set(groups["_meta"]["hostvars"]) - unmanaged)
+
     def do(self, name: str, command: str, ok: tuple[int, ...] = (0,)) -> str:
         """Run a shell command as root and give back what it printed.
 
@@ -51,6 +60,24 @@ class Lab:
             check=True,
             capture_output=True,
         )
+
+    def play(self, playbook: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
+        """Run a playbook of the checkout on this lab and give back what it printed."""
+        done = subprocess.run(
+            ["ansible-playbook", playbook, "-i", str(self.inventory), *words],
+            cwd=CHECKOUT,
+            env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in ok, f"{playbook} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr}"
+        return done.stdout
+
+    def inspect(self, reports: Path, *words: str) -> dict[str, Any]:
+        """Inspect the lab, and give back the result as the report has it."""
+        self.play("playbooks/inspect.yml", "-e", f"order82_reports={reports}", *words, ok=(0, 2))
+        return json.loads((reports / "latest" / "result.json").read_text())
 
     def records(self, collector: str, record_class: str, host: str, containing: str) -> list[str]:
         """The lines of today's file of a class and host on a collector that contain a text."""

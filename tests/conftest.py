@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[1]
 COLLECTIONS = CHECKOUT / ".cache" / "collections"
 
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must hold on every converged lab, whatever is on it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..conftest import Lab
+
+
+def test_check_mode_says_that_nothing_would_change(lab: Lab) -> None:
+    recap = re.findall(r"^(\S+) +: .*changed=(\d+)", lab.play("site.yml", "--check", "--diff"), re.MULTILINE)
+    assert recap
+    assert {host: changed for host, changed in recap if changed != "0"} == {}
+
+
+def test_inspection_finds_every_check_passed(lab: Lab, tmp_path: Path) -> None:
+    result = lab.inspect(tmp_path)
+    assert result["results"]
+    bad = [
+        (one["host"], one["check"], one["outcome"], one["observed"])
+        for one in result["results"]
+        if one["outcome"] not in ("pass", "not_applicable")
+    ]
+    assert bad == []
+    assert [one["id"] for one in result["provisions"] if one["outcome"] in ("fail", "error")] == []
+
+
+def test_administrator_still_gets_in(lab: Lab) -> None:
+    for name in lab.managed():
+        assert lab.host(name).user().name == "root"
