@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
             return {**answer, "msg": f"{where}.", "_ansible_verbose_always": True}
         # Ansible shows a failed task's message twice, so the sentences come before it and only once.
         for alarm in alarms[:SENTENCES]:
-            self._display.display(f"- {alarm}", color="red", stderr=True)
+            self._display.display(f"- {alarm['en']}", color="red", stderr=True)
         if len(alarms) > SENTENCES:
             self._display.display(f"- and {len(alarms) - SENTENCES} more, see the report", color="red", stderr=True)
         return {**answer, "failed": True,

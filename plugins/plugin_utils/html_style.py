@@ -35,7 +35,9 @@ p { margin:6px 0; } ul, ol { margin:8px 0 0; padding-left:24px; } li { margin:4p
 .verdict { border-left:8px solid var(--pass); } .verdict.bad { border-left-color:var(--fail); }
 .verdict h2 { font-size:21px; } .good h2 { color:var(--pass); } .bad h2, .alarm h2 { color:var(--fail); }
 .loud { border:2px solid #c79a2b; background:#fffaf0; } .loud h2 { color:var(--not_run); }
-.loud a { color:var(--not_run); font-weight:650; }
+.loud a { color:var(--not_run); font-weight:650; } .loud ul { list-style:none; padding:0; }
+.loud li { display:grid; grid-template-columns:190px 1fr; border-top:1px solid #ecdcb0; padding:4px 0; margin:0; }
+.loud li a { grid-row:1 / span 2; } .loud li span { grid-column:2; }
 .alarm { border:2px solid var(--fail); background:#fef6f5; }
 .scroll { overflow-x:auto; }
 table { width:100%; border-collapse:collapse; margin:8px 0; font-size:13.5px; background:#fff; }
@@ -61,7 +63,7 @@ pre { margin:4px 0; padding:8px 12px; background:#f0f3f6; border:1px solid var(-
 .no, .no i, .no span.en { color:var(--fail); font-weight:600; }
 .dim { font-size:12.5px; margin-top:4px; }
 .provision { border-top:1px solid var(--line); } .provision:last-child { border-bottom:1px solid var(--line); }
-.provision > summary { display:grid; grid-template-columns:130px 172px 1fr max-content; gap:4px 14px; padding:10px 6px;
+.provision > summary { display:grid; grid-template-columns:178px 178px 1fr max-content; gap:4px 14px; padding:10px 6px;
   cursor:pointer; list-style:none; align-items:start; }
 .provision > summary::-webkit-details-marker { display:none; }
 .provision > summary:hover { background:var(--wash); }
@@ -75,8 +77,11 @@ pre { margin:4px 0; padding:8px 12px; background:#f0f3f6; border:1px solid var(-
 .check h4 { margin:0 0 4px; font-size:14px; display:flex; flex-wrap:wrap; gap:2px 14px; align-items:baseline; }
 .check h4 code { font-size:13.5px; font-weight:650; }
 .check h4 > span { font-size:12px; color:var(--soft); font-weight:400; }
-.check td:first-child, .check td:last-child { font-size:13px; }
-.check th:nth-child(2) { width:160px; } .check th:last-child { width:105px; }
+td:first-child { min-width:96px; } .when { white-space:nowrap; font-size:12px; color:var(--soft); }
+.check table { table-layout:fixed; min-width:820px; } .check th:first-child { width:13%; }
+.check th:nth-child(2) { width:166px; } .check th:last-child { width:152px; }
+.message { font-size:12.5px; } .message span { color:var(--error); }
+.list > summary { cursor:pointer; } .list > summary h2 { display:inline; }
 .more > summary { cursor:pointer; font-size:12px; color:var(--soft); }
 .show { border-left:4px solid var(--manual); padding:5px 12px; background:#f1f6fc; margin:8px 0; }
 footer { padding:4px 24px 40px; color:var(--soft); font-size:12px; overflow-wrap:anywhere; }

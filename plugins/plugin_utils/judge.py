@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from .checks import SITE_ROLE, Check
 from .law import Law
-from .outcomes import OUTCOMES, HostRun, judge_check
+from .outcomes import OUTCOMES, HostRun, both, judge_check
 from .provisions import QUIET, Evidence, judge_provision
 from .unit import Unit
 from .waivers import Waiver
 
-ALARMS = ("fail", "error", "not_run")
-"""The outcomes of a check that make an inspection end with an exit code other than 0."""
+ALARMS = {"fail": both("不通过", "fails"), "error": both("无法判断", "can't be judged"),
+          "not_run": both("未执行", "did not run")}
+"""The outcomes of a check that make an inspection end with an exit code other than 0, and how a sentence says them."""
 
 
 class Case(NamedTuple):
@@ -113,25 +114,30 @@ def _summary(case: Case, provisions: Sequence[dict], by_host: Mapping[str, Seque
     """Count, and say in one sentence each what keeps the inspection from being in order."""
     results = [result for mine in by_host.values() for result in mine]
     alarms = [sentence for host, run in case.runs.items() for sentence in _host_alarms(host, run, by_host[host])]
-    alarms += [f"{provision['id']} is {provision['outcome']}: {provision['reason']['en']}"
+    alarms += [_sentence(provision["id"], provision["outcome"], provision["reason"])
                for provision in provisions if provision["outcome"] in ALARMS
                and provision["because"] not in ("checks", *QUIET)]
     if all(result["outcome"] == "not_applicable" for result in results):
-        alarms.append("No check ran at all: nothing was inspected.")
+        alarms.append(both("没有执行任何检查：什么也没有检查到。", "No check ran at all: nothing was inspected."))
     return {"ok": not alarms, "alarms": alarms, "provisions": _counts(provisions), "checks": _counts(results),
             "no_check_yet": [provision["id"] for provision in provisions if provision["because"] == "no_check_yet"],
             "hosts_not_reached": [host for host, run in case.runs.items() if run.state == "unreachable"],
             "hosts_left_out": list(left_out)}
 
 
-def _host_alarms(host: str, run: HostRun, results: Sequence[dict]) -> list[str]:
+def _host_alarms(host: str, run: HostRun, results: Sequence[dict]) -> list[dict[str, str]]:
     """One sentence per check, but one for all where the host gave no answer."""
     if run.state == "unreachable":
-        return [f"{host} was not reached: {run.message}"]
+        return [both(f"未能连接 {host}：{run.message}", f"{host} was not reached: {run.message}")]
     if run.state == "broken":
-        return [f"{host} could not be observed: {run.message}"]
-    return [f"{host}: {result['check']} is {result['outcome']}: {result['message']['en']}"
+        return [both(f"未能检查 {host}：{run.message}", f"{host} could not be observed: {run.message}")]
+    return [_sentence(f"{host} {result['check']}", result["outcome"], result["message"])
             for result in results if result["outcome"] in ALARMS]
+
+
+def _sentence(what: str, outcome: str, why: Mapping[str, str]) -> dict[str, str]:
+    words = ALARMS[outcome]
+    return both(f"{what} {words['zh']}：{why['zh']}", f"{what} {words['en']}: {why['en']}")
 
 
 def _counts(judged: Sequence[Mapping[str, object]]) -> dict[str, int]:

@@ -94,11 +94,11 @@ def _by_checks(decided: str, ran: Sequence[Mapping[str, object]], left_out: Sequ
     hosts = list(dict.fromkeys(str(result["host"]) for result in mine))
     checks = list(dict.fromkeys(str(result["check"]) for result in mine))
     if decided == "pass":
-        return both(f"{len(checks)} 项检查在 {len(hosts)} 台主机上全部通过。",
-                    f"All {len(checks)} checks pass on the {len(hosts)} hosts that carry it out.")
-    verb = {"fail": both("未通过", "fails"), "error": both("无法判断", "could not be judged"),
-            "not_run": both("未执行", "did not run"), "waived": both("已豁免", "is waived")}[decided]
+        return both(f"已执行的检查全部通过：{len(checks)} 项检查，{len(hosts)} 台主机。",
+                    f"Passed by all that ran: {len(checks)} checks on {len(hosts)} hosts.")
+    verb = {"fail": both("未通过", "not passed"), "error": both("无法判断", "not to be judged"),
+            "not_run": both("未执行", "not run"), "waived": both("已豁免", "waived")}[decided]
     rest = both(f"；未检查的主机：{', '.join(left_out)}", f"; not looked at: {', '.join(left_out)}") if left_out \
         else both("", "")
     return both(f"{', '.join(checks)} 在 {', '.join(hosts)} 上{verb['zh']}{rest['zh']}。",
-                f"{', '.join(checks)} {verb['en']} on {', '.join(hosts)}{rest['en']}.")
+                f"{', '.join(checks)}: {verb['en']} on {', '.join(hosts)}{rest['en']}.")

@@ -26,11 +26,12 @@ _STATES = {"seen": ("已检查", "observed"), "unreachable": ("未能连接", "n
 _WAIVERS = {"active": ("生效", "in force"), "expired": ("已到期", "expired"), "unused": ("未使用", "not needed")}
 _HOST, _OUTCOME, _STATE, _REASON = ("主机", "Host"), ("结果", "Outcome"), ("状态", "State"), ("原因", "Reason")
 _NONE = "\u2014"
+_SHORT = 10  # a list of so many problems stands open
 
 
 def render_html(result: Mapping) -> str:
     """Write the page: self-contained, without script; everything from outside is escaped."""
-    parts = [_verdict(result), _limit(result), _alarms(result), _not_reached(result), _no_check_yet(result),
+    parts = [_verdict(result), _limit(result), _not_reached(result), _no_check_yet(result), _alarms(result),
              _provisions(result), _waivers(result), _hosts(result)]
     languages = "".join(f'<input class="language" type="radio" name="language" id="{name}"{checked}>'
                         for name, checked in (("both", " checked"), ("zh", ""), ("en", "")))
@@ -90,8 +91,10 @@ def _alarms(result: Mapping) -> str:
     alarms = result["summary"]["alarms"]
     if not alarms:
         return ""
-    items = "".join(f"<li>{text(alarm)}</li>" for alarm in alarms)
-    return section(("问题清单", "Problems"), f'<ol lang="en">{items}</ol>', "alarm")
+    items = "".join(f"<li>{both(alarm)}</li>" for alarm in alarms)
+    opened = " open" if len(alarms) <= _SHORT else ""
+    return (f'<section class="alarm"><details class="list"{opened}><summary><h2>{inline("问题清单", "Problems")} '
+            f'({len(alarms)})</h2></summary><ol>{items}</ol></details></section>')
 
 
 def _not_reached(result: Mapping) -> str:
@@ -107,7 +110,7 @@ def _no_check_yet(result: Mapping) -> str:
     missing = [one for one in result["provisions"] if one["because"] == "no_check_yet"]
     if not missing:
         return ""
-    items = "".join(f'<li><a href="#{text(one["id"])}">{text(one["id"])}</a> {two(one["zh"], one["en"])}</li>'
+    items = "".join(f'<li><a href="#{text(one["id"])}">{text(one["id"])}</a>{two(one["zh"], one["en"])}</li>'
                     for one in missing)
     note = two("本项目目前不能证明下列规定已落实。它们不计为通过：请自行落实，并准备证明材料。",
                "The collection can't prove these yet, so they do not count as passed: carry them out and keep the "
@@ -141,20 +144,23 @@ def _provision(one: Mapping, checks: Mapping[str, str], hosts: Mapping[str, set]
 def _check(name: str, results: Sequence[Mapping]) -> str:
     first = results[0]
     rows = [(text(one["host"]), mark(one["outcome"]) + _waiver_note(one), expected_cell(one),
-             observed_cell(one) + _message(one), text(one["at"] or _NONE))
+             observed_cell(one) + _message(one), f'<span class="when">{text(one["at"] or _NONE)}</span>')
             for one in sorted(results, key=lambda one: one["outcome"] not in _BAD)]
-    commands = "".join(f"<pre>{text(command)}</pre>" for command in dict.fromkeys(one["by_hand"] for one in results))
+    commands: dict[str, list] = {}
+    for one in results:
+        commands.setdefault(one["by_hand"], []).append(one["host"])
     return (f'<div class="check"><h4><code>{text(name)}</code><span>{inline("严重程度", "severity")}: '
             f'{inline(*SEVERITIES[first["severity"]])}</span></h4>{both(first["why"])}'
             + table((_HOST, _OUTCOME, ("应为", "Expected"), ("实际", "Observed"), ("时间", "Seen at")), rows)
-            + f'<div class="dim">{inline("人工核对", "To see it by hand")}</div>{commands}</div>')
+            + "".join(f'<div class="dim">{inline("人工核对", "To see it by hand")}: {text(", ".join(hosts))}</div>'
+                      f"<pre>{text(command)}</pre>" for command, hosts in commands.items()) + "</div>")
 
 
 def _message(one: Mapping) -> str:
     """Why there is no verdict; a failure's message only repeats what stands beside it."""
     if not one["message"] or (one["outcome"] in ("fail", "waived") and not _expired(one)):
         return ""
-    return f'<div class="{"no" if one["outcome"] in _BAD else "dim"}">{both(one["message"])}</div>'
+    return f'<div class="message">{both(one["message"])}</div>'
 
 
 def _expired(one: Mapping) -> bool:
