@@ -46,17 +46,23 @@ class ActionModule(ActionBase):
         """
         started = datetime.datetime.now(datetime.UTC)
         super().run(tmp, task_vars)
-        _validated, arguments = self.validate_argument_spec(argument_spec={
-            "site": {"type": "path"},
-            "extra_checks": {"type": "path"},
-            "only": {"type": "list", "elements": "str"}})
+        _validated, arguments = self.validate_argument_spec(
+            argument_spec={
+                "site": {"type": "path"},
+                "extra_checks": {"type": "path"},
+                "only": {"type": "list", "elements": "str"},
+            }
+        )
         try:
             roles, checks = self._checks(arguments, task_vars)
         except DataError as error:
             raise AnsibleActionFail(str(error)) from error
         resolved = self._resolve(roles, checks, task_vars)
-        asked = [{"id": one.id, "observe": {check.observer: one.arguments}}
-                 for check, one in zip(checks, resolved, strict=True) if one.applies and one.problem is None]
+        asked = [
+            {"id": one.id, "observe": {check.observer: one.arguments}}
+            for check, one in zip(checks, resolved, strict=True)
+            if one.applies and one.problem is None
+        ]
         result = self._observe(asked, task_vars)
         result.pop("invocation", None)  # the checks again, and twice as long
         result["resolved"] = [one.differences(check) for check, one in zip(checks, resolved, strict=True)]
@@ -76,8 +82,10 @@ class ActionModule(ActionBase):
         names = {check.id for check in checks}
         for name in arguments["only"]:
             if name not in names:
-                raise DataError(f"only: there is no check '{name}' for this host; its checks are: "
-                                f"{', '.join(sorted(names)) or 'none'}")
+                raise DataError(
+                    f"only: there is no check '{name}' for this host; its checks are: "
+                    f"{', '.join(sorted(names)) or 'none'}"
+                )
         return roles, [check for check in checks if check.id in arguments["only"]]
 
     def _resolve(self, roles: list[str], checks: list[Check], task_vars: Mapping) -> list[Resolved]:
@@ -97,8 +105,9 @@ class ActionModule(ActionBase):
             return {"changed": False, "observations": []}
         try:
             direct = self._observe_directly(asked, task_vars)
-            return direct or self._execute_module(module_name=MODULE, module_args={"checks": asked},
-                                                  task_vars=task_vars)
+            return direct or self._execute_module(
+                module_name=MODULE, module_args={"checks": asked}, task_vars=task_vars
+            )
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": str(error)}
 

@@ -38,9 +38,12 @@ class ActionModule(ActionBase):
         :return: path and number of problems; C(failed) with C(msg) if there are any.
         """
         super().run(tmp, task_vars)
-        _validated, arguments = self.validate_argument_spec(argument_spec={
-            "result": {"type": "str", "required": True},
-            "directory": {"type": "path", "default": str(default_directory())}})
+        _validated, arguments = self.validate_argument_spec(
+            argument_spec={
+                "result": {"type": "str", "required": True},
+                "directory": {"type": "path", "default": str(default_directory())},
+            }
+        )
         try:
             result = json.loads(arguments["result"])
             summary = result["summary"]
@@ -58,13 +61,18 @@ class ActionModule(ActionBase):
             self._display.display(f"- {alarm['en']}", color="red", stderr=True)
         if len(alarms) > SENTENCES:
             self._display.display(f"- and {len(alarms) - SENTENCES} more, see the report", color="red", stderr=True)
-        return {**answer, "failed": True,
-                "msg": f"The inspection found {len(alarms)} problem{'s' if len(alarms) > 1 else ''}. {where}."}
+        return {
+            **answer,
+            "failed": True,
+            "msg": f"The inspection found {len(alarms)} problem{'s' if len(alarms) > 1 else ''}. {where}.",
+        }
 
     def _write(self, text: str, result: Mapping, directory: Path) -> Path:
         try:
-            return write_report(directory, result["finished"].replace(":", ""), {
-                "result.json": text, "index.html": render_html(result),
-                "junit.xml": render_junit(result)})
+            return write_report(
+                directory,
+                result["finished"].replace(":", ""),
+                {"result.json": text, "index.html": render_html(result), "junit.xml": render_junit(result)},
+            )
         except OSError as error:
             raise AnsibleActionFail(f"the report can't be written to {directory}: {error}") from error

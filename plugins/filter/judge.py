@@ -87,9 +87,18 @@ def judge(hostvars, *, hosts, observed, unit, groups, waivers=None, extra_checks
     variables = getattr(hostvars, "raw_get", hostvars.get)
     results = {host: (variables(host) or {}).get(observed) for host in hosts}
     try:
-        return render_json(judge_case(make_case(
-            results, unit, groups, waivers=waivers, extra_checks=Path(extra_checks) if extra_checks else None,
-            site=Path(site) if site else None)))
+        return render_json(
+            judge_case(
+                make_case(
+                    results,
+                    unit,
+                    groups,
+                    waivers=waivers,
+                    extra_checks=Path(extra_checks) if extra_checks else None,
+                    site=Path(site) if site else None,
+                )
+            )
+        )
     except DataError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -131,9 +131,12 @@ def main():
     """Run as a module."""
     module = AnsibleModule(
         argument_spec={
-            "checks": {"type": "list", "elements": "dict", "default": [],
-                       "options": {"id": {"type": "str", "required": True},
-                                   "observe": {"type": "dict", "required": True}}},
+            "checks": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"id": {"type": "str", "required": True}, "observe": {"type": "dict", "required": True}},
+            },
             "site": {"type": "path"},
             "extra_checks": {"type": "path"},
             "only": {"type": "list", "elements": "str"},

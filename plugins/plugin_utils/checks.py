@@ -65,8 +65,10 @@ def load_roles(law: Law, roles: Path = ROLES, only: Iterable[str] | None = None)
     """
     if only is None:
         only = sorted(path.name for path in roles.iterdir() if path.is_dir()) if roles.is_dir() else []
-    return {role: load_checks(roles / role / "checks.yml", role, law) if (roles / role / "checks.yml").is_file() else []
-            for role in only}
+    return {
+        role: load_checks(roles / role / "checks.yml", role, law) if (roles / role / "checks.yml").is_file() else []
+        for role in only
+    }
 
 
 def load_checks(path: Path, role: str, law: Law) -> list[Check]:
@@ -79,8 +81,10 @@ def load_checks(path: Path, role: str, law: Law) -> list[Check]:
     quote = _SMART_QUOTES.search(text)
     if quote:
         line = text.count("\n", 0, quote.start()) + 1
-        raise DataError(f"{where} line {line} has the curly quote U+{ord(quote.group()):04X}; write a straight one, or "
-                        "\u300c\u300d in Chinese")
+        raise DataError(
+            f"{where} line {line} has the curly quote U+{ord(quote.group()):04X}; write a straight one, or "
+            "\u300c\u300d in Chinese"
+        )
     entries = parse_yaml(text, where)
     if not isinstance(entries, list) or not entries:
         raise DataError(f"{where} is no list of checks ({kind_of(entries)}); write one, or leave the file out")
@@ -107,10 +111,18 @@ def _check(entry: object, role: str, provable: Sequence[str], where: str) -> Che
     for provision in proves:
         refuse_value(provision, f"{where}, proves", "provision that binds a unit", provable)
     observer, arguments = _observe(entry["observe"], where)
-    return Check(name, role, proves, observer, arguments, _expect(entry["expect"], observer, where),
-                 _when(entry["when"], where) if "when" in entry else None,
-                 refuse_value(entry["severity"], where, "severity", SEVERITIES),
-                 both_languages(entry["why"], f"{where}, why"), words(entry["by_hand"], f"{where}, by_hand"))
+    return Check(
+        name,
+        role,
+        proves,
+        observer,
+        arguments,
+        _expect(entry["expect"], observer, where),
+        _when(entry["when"], where) if "when" in entry else None,
+        refuse_value(entry["severity"], where, "severity", SEVERITIES),
+        both_languages(entry["why"], f"{where}, why"),
+        words(entry["by_hand"], f"{where}, by_hand"),
+    )
 
 
 def _observe(observe: object, where: str) -> tuple[str, dict[str, object]]:
@@ -127,8 +139,9 @@ def _observe(observe: object, where: str) -> tuple[str, dict[str, object]]:
     for key, value in arguments.items():
         kind = OBSERVERS[observer].arguments[key].type
         if not has_jinja(value) and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
-            raise DataError(f"{where}: argument '{key}' of observer '{observer}' is {brief(value)}; it takes a "
-                            f"{kind.__name__}")
+            raise DataError(
+                f"{where}: argument '{key}' of observer '{observer}' is {brief(value)}; it takes a {kind.__name__}"
+            )
     return observer, dict(arguments)
 
 
@@ -145,8 +158,10 @@ def _expect(expect: object, observer: str, where: str) -> dict[str, dict[str, ob
             refuse_value(comparison, f"{where}, fact '{fact}'", "comparison", COMPARISONS)
             rule = COMPARISONS[comparison]
             if kind not in rule.facts:
-                raise DataError(f"{where}: '{fact}' is a {kind}, which '{comparison}' can't compare; it compares: "
-                                f"{', '.join(rule.facts)}")
+                raise DataError(
+                    f"{where}: '{fact}' is a {kind}, which '{comparison}' can't compare; it compares: "
+                    f"{', '.join(rule.facts)}"
+                )
             if not has_jinja(value) and not rule.expects(value):
                 raise DataError(f"{where}: '{comparison}' of '{fact}' is {brief(value)}; it takes {rule.takes}")
     return {fact: dict(comparisons) for fact, comparisons in expect.items()}

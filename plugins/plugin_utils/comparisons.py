@@ -39,8 +39,9 @@ def _is_scalar(value: object) -> bool:
 
 def _equal(observed: object, expected: object) -> bool:
     if kind_of(observed) != kind_of(expected):
-        raise ComparisonError(f"a {kind_of(observed)} ({brief(observed)}) can't equal a {kind_of(expected)} "
-                              f"({brief(expected)})")
+        raise ComparisonError(
+            f"a {kind_of(observed)} ({brief(observed)}) can't equal a {kind_of(expected)} ({brief(expected)})"
+        )
     return observed == expected
 
 
@@ -69,8 +70,11 @@ def _one_of(observed: object, expected: object) -> bool:
 def _contains(observed: object, expected: object) -> bool:
     if isinstance(observed, str):
         if not isinstance(expected, str) or not expected:
-            raise ComparisonError(f"a text can't contain {brief(expected)}, which is a {kind_of(expected)}"
-                                  if expected != "" else "every text contains the empty text")
+            raise ComparisonError(
+                f"a text can't contain {brief(expected)}, which is a {kind_of(expected)}"
+                if expected != ""
+                else "every text contains the empty text"
+            )
         return expected in observed
     if isinstance(observed, list):
         return bool(observed) and _among(expected, observed)
@@ -80,15 +84,18 @@ def _contains(observed: object, expected: object) -> bool:
 def _among(value: object, values: list) -> bool:
     """Whether the value is in the list; an error if nothing in the list could ever equal it."""
     if not any(kind_of(one) == kind_of(value) for one in values):
-        raise ComparisonError(f"{brief(value)} is a {kind_of(value)}, and there is no {kind_of(value)} in "
-                              f"{brief(values)}")
+        raise ComparisonError(
+            f"{brief(value)} is a {kind_of(value)}, and there is no {kind_of(value)} in {brief(values)}"
+        )
     return any(kind_of(one) == kind_of(value) and one == value for one in values)
 
 
 def _matches(observed: object, expected: object) -> bool:
     if not isinstance(observed, str) or not isinstance(expected, str):
-        raise ComparisonError(f"matches needs two texts, got a {kind_of(observed)} ({brief(observed)}) and a "
-                              f"{kind_of(expected)} ({brief(expected)})")
+        raise ComparisonError(
+            f"matches needs two texts, got a {kind_of(observed)} ({brief(observed)}) and a "
+            f"{kind_of(expected)} ({brief(expected)})"
+        )
     try:
         return re.fullmatch(expected, observed) is not None
     except re.error as error:
@@ -136,26 +143,39 @@ _NUMBER = ("int", "float")
 _PIECE = "a text, number or boolean"
 
 COMPARISONS: dict[str, Comparison] = {
-    "equals": Comparison(
-        _equal, _ANY, _is_something, "a value", "{fact} 为 {value}", "{fact} is {value}"),
+    "equals": Comparison(_equal, _ANY, _is_something, "a value", "{fact} 为 {value}", "{fact} is {value}"),
     "not_equals": Comparison(
-        _not(_equal), _ANY, _is_something, "a value", "{fact} 不为 {value}", "{fact} is not {value}"),
+        _not(_equal), _ANY, _is_something, "a value", "{fact} 不为 {value}", "{fact} is not {value}"
+    ),
     "at_least": Comparison(
-        _at_least, _NUMBER, _is_number, "a number", "{fact} 不小于 {value}", "{fact} at least {value}"),
-    "at_most": Comparison(
-        _at_most, _NUMBER, _is_number, "a number", "{fact} 不大于 {value}", "{fact} at most {value}"),
+        _at_least, _NUMBER, _is_number, "a number", "{fact} 不小于 {value}", "{fact} at least {value}"
+    ),
+    "at_most": Comparison(_at_most, _NUMBER, _is_number, "a number", "{fact} 不大于 {value}", "{fact} at most {value}"),
     "one_of": Comparison(
-        _one_of, _SCALAR, _is_choice, "a list with something in it", "{fact} 为下列之一：{value}",
-        "{fact} is one of {value}"),
+        _one_of,
+        _SCALAR,
+        _is_choice,
+        "a list with something in it",
+        "{fact} 为下列之一：{value}",
+        "{fact} is one of {value}",
+    ),
     "contains": Comparison(
-        _contains, ("str", "list"), _is_piece, _PIECE, "{fact} 含有 {value}", "{fact} contains {value}"),
+        _contains, ("str", "list"), _is_piece, _PIECE, "{fact} 含有 {value}", "{fact} contains {value}"
+    ),
     "not_contains": Comparison(
-        _not(_contains), ("str", "list"), _is_piece, _PIECE, "{fact} 不含 {value}", "{fact} does not contain {value}"),
+        _not(_contains), ("str", "list"), _is_piece, _PIECE, "{fact} 不含 {value}", "{fact} does not contain {value}"
+    ),
     "matches": Comparison(
-        _matches, ("str",), _is_pattern, "a regular expression", "{fact} 整体匹配 {value}",
-        "{fact} matches {value} as a whole"),
+        _matches,
+        ("str",),
+        _is_pattern,
+        "a regular expression",
+        "{fact} 整体匹配 {value}",
+        "{fact} matches {value} as a whole",
+    ),
     "empty": Comparison(
-        _empty, ("str", "list", "dict"), _is_boolean, "true or false", "{fact} {value}", "{fact} {value}"),
+        _empty, ("str", "list", "dict"), _is_boolean, "true or false", "{fact} {value}", "{fact} {value}"
+    ),
 }
 
 _EMPTY_WORDS = {True: {"zh": "为空", "en": "is empty"}, False: {"zh": "不为空", "en": "is not empty"}}
@@ -175,8 +195,10 @@ def in_words(fact: str, comparison: str, expected: object) -> dict[str, str]:
     pattern = COMPARISONS[comparison]
     if comparison == "empty" and isinstance(expected, bool):
         return {language: f"{fact} {text}" for language, text in _EMPTY_WORDS[expected].items()}
-    return {"zh": pattern.zh.format(fact=fact, value=value_in_words(expected, "、")),
-            "en": pattern.en.format(fact=fact, value=value_in_words(expected, ", "))}
+    return {
+        "zh": pattern.zh.format(fact=fact, value=value_in_words(expected, "、")),
+        "en": pattern.en.format(fact=fact, value=value_in_words(expected, ", ")),
+    }
 
 
 def value_in_words(value: object, between: str = ", ") -> str:

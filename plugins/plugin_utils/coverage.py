@@ -14,8 +14,11 @@ STATES = ("checked", "manual", "none_yet", "nothing_to_do")
 """How it stands with a provision: checks prove it; only people can show it; nothing proves it yet; it asks nothing of
 a unit."""
 
-_WORDS = {"manual": "shown by people", "none_yet": "NO CHECK YET: reads not_run",
-          "nothing_to_do": "nothing to carry out"}
+_WORDS = {
+    "manual": "shown by people",
+    "none_yet": "NO CHECK YET: reads not_run",
+    "nothing_to_do": "nothing to carry out",
+}
 
 
 def coverage() -> dict:
@@ -40,23 +43,44 @@ def _provision(provision: Provision, checks: Mapping[str, Sequence[Check]]) -> d
         state = "manual"
     else:
         state = "checked" if proving else "none_yet"
-    return {"id": provision.id, "kind": provision.kind, "binds": list(provision.binds),
-            "services": list(provision.services), "roles": list(dict.fromkeys(check.role for check in proving)),
-            "checks": [check.id for check in proving], "state": state, "zh": provision.zh, "en": provision.en}
+    return {
+        "id": provision.id,
+        "kind": provision.kind,
+        "binds": list(provision.binds),
+        "services": list(provision.services),
+        "roles": list(dict.fromkeys(check.role for check in proving)),
+        "checks": [check.id for check in proving],
+        "state": state,
+        "zh": provision.zh,
+        "en": provision.en,
+    }
 
 
 def as_text(document: Mapping) -> str:
     """The same as a table for a terminal, with what nothing proves yet below it."""
     heads = ("provision", "binds", "roles", "checks", "")
-    rows = [(one["id"], _binds(one), ", ".join(one["roles"]) or "-", str(len(one["checks"])) if one["checks"] else "-",
-             _WORDS.get(one["state"], "")) for one in document["provisions"]]
+    rows = [
+        (
+            one["id"],
+            _binds(one),
+            ", ".join(one["roles"]) or "-",
+            str(len(one["checks"])) if one["checks"] else "-",
+            _WORDS.get(one["state"], ""),
+        )
+        for one in document["provisions"]
+    ]
     widths = [max(_width(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
-    lines = ["  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-             for row in (heads, *rows)]
+    lines = [
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (heads, *rows)
+    ]
     missing = [one for one in document["provisions"] if one["state"] == "none_yet"]
     if missing:
-        lines += ["", f"No check proves these {len(missing)} yet; a report lists them as not_run, never as pass:",
-                  *(f"  {one['id']}: {one['en']}" for one in missing)]
+        lines += [
+            "",
+            f"No check proves these {len(missing)} yet; a report lists them as not_run, never as pass:",
+            *(f"  {one['id']}: {one['en']}" for one in missing),
+        ]
     return "\n".join(lines)
 
 

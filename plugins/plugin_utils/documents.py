@@ -28,8 +28,9 @@ class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a key is no plain text", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key '{key.value}' stands twice",
-                                                        key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key.value}' stands twice", key.start_mark
+                )
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
@@ -144,8 +145,16 @@ def has_jinja(value: object) -> bool:
 
 def kind_of(value: object) -> str:
     """Say in YAML's words what a value is."""
-    for kind, name in ((bool, "boolean"), (int, "number"), (float, "number"), (str, "text"), (Mapping, "mapping"),
-                       (list, "list"), (tuple, "list"), (type(None), "null")):
+    for kind, name in (
+        (bool, "boolean"),
+        (int, "number"),
+        (float, "number"),
+        (str, "text"),
+        (Mapping, "mapping"),
+        (list, "list"),
+        (tuple, "list"),
+        (type(None), "null"),
+    ):
         if isinstance(value, kind):
             return name
     return type(value).__name__

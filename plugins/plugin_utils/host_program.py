@@ -21,7 +21,7 @@ PACKAGE = "order82_baseline"
 MARK = "order82-observations:"
 """Stands before the answer, so that what a login script prints does no harm."""
 
-_PROGRAM = '''\
+_PROGRAM = """\
 import base64, importlib.machinery, json, sys, zlib
 _CODE = json.loads(zlib.decompress(base64.b64decode("{code}")))
 class _Finder:
@@ -36,7 +36,7 @@ sys.meta_path.insert(0, _Finder())
 from {package}.looking import look
 _CHECKS = json.loads(base64.b64decode("{checks}"))
 sys.stdout.write("\\n{mark}" + json.dumps(look(_CHECKS)) + "\\n")
-'''
+"""
 
 
 def host_program(checks: Sequence[dict]) -> bytes:
@@ -45,8 +45,9 @@ def host_program(checks: Sequence[dict]) -> bytes:
     :param checks: dicts with id and observe, for C(looking.look).
     :return: Python source, ASCII only.
     """
-    return _PROGRAM.format(code=packed_code(), package=PACKAGE, mark=MARK,
-                           checks=base64.b64encode(json.dumps(checks).encode()).decode()).encode("ascii")
+    return _PROGRAM.format(
+        code=packed_code(), package=PACKAGE, mark=MARK, checks=base64.b64encode(json.dumps(checks).encode()).decode()
+    ).encode("ascii")
 
 
 def read_answer(stdout: str) -> list[dict]:

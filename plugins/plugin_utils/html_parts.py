@@ -17,15 +17,33 @@ WORDS = {
     "not_applicable": ("不适用", "not applicable"),
     "manual": ("人工出示", "manual"),
 }
-SIGNS = {"pass": "\u2713", "fail": "\u2717", "error": "!", "not_run": "\u2013", "waived": "~",
-         "not_applicable": "\u00b7", "manual": "\u270e"}
+SIGNS = {
+    "pass": "\u2713",
+    "fail": "\u2717",
+    "error": "!",
+    "not_run": "\u2013",
+    "waived": "~",
+    "not_applicable": "\u00b7",
+    "manual": "\u270e",
+}
 SEVERITIES = {"high": ("高", "high"), "medium": ("中", "medium"), "low": ("低", "low")}
 _HOLDS = {True: ("yes", "\u2713"), False: ("no", "\u2717"), None: ("dim", "?")}
 
 # Shown as written codes: control characters, and what turns the direction of text or hides itself in it.
-_UNSEEN = {code: f"\\u{code:04x}" for start, end in ((0x00, 0x20), (0x7f, 0xa0), (0xad, 0xae), (0x200b, 0x2010),
-                                                     (0x2028, 0x202f), (0x2060, 0x2070), (0xfeff, 0xff00))
-           for code in range(start, end) if code != 0x0a}
+_UNSEEN = {
+    code: f"\\u{code:04x}"
+    for start, end in (
+        (0x00, 0x20),
+        (0x7F, 0xA0),
+        (0xAD, 0xAE),
+        (0x200B, 0x2010),
+        (0x2028, 0x202F),
+        (0x2060, 0x2070),
+        (0xFEFF, 0xFF00),
+    )
+    for code in range(start, end)
+    if code != 0x0A
+}
 
 
 def text(value: object) -> str:
@@ -40,8 +58,7 @@ def two(zh: object, en: object, tag: str = "span") -> str:
 
 def inline(zh: object, en: object) -> str:
     """Chinese / English on one line."""
-    return (f'<i class="zh" lang="zh">{text(zh)}</i><span class="slash"> / </span>'
-            f'<i class="en" lang="en">{text(en)}</i>')
+    return f'<i class="zh" lang="zh">{text(zh)}</i><span class="slash"> / </span><i class="en" lang="en">{text(en)}</i>'
 
 
 def both(words: Mapping[str, str] | None) -> str:
@@ -68,8 +85,10 @@ def section(title: tuple[str, str], body: str, kind: str = "") -> str:
 
 def expected_cell(result: Mapping) -> str:
     """What was expected, one comparison per line, each marked whether it held."""
-    return "".join(f'<div class="{_HOLDS[one["holds"]][0]}">{_HOLDS[one["holds"]][1]} {_words(one["words"])}</div>'
-                   for one in result["expected"])
+    return "".join(
+        f'<div class="{_HOLDS[one["holds"]][0]}">{_HOLDS[one["holds"]][1]} {_words(one["words"])}</div>'
+        for one in result["expected"]
+    )
 
 
 def observed_cell(result: Mapping) -> str:

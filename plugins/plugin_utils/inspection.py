@@ -15,9 +15,16 @@ from .unit import read_unit
 from .waivers import read_waivers
 
 
-def make_case(observed: Mapping[str, Mapping], unit: object, groups: Mapping[str, Sequence[str]], *,
-              waivers: object = None, extra_checks: Path | None = None, site: Path | None = None,
-              finished: datetime.datetime | None = None) -> Case:
+def make_case(
+    observed: Mapping[str, Mapping],
+    unit: object,
+    groups: Mapping[str, Sequence[str]],
+    *,
+    waivers: object = None,
+    extra_checks: Path | None = None,
+    site: Path | None = None,
+    finished: datetime.datetime | None = None,
+) -> Case:
     """Load what the collection says, check what the site says, and put both beside what was seen.
 
     :param observed: the result of check_info for every host that was inspected.
@@ -36,17 +43,27 @@ def make_case(observed: Mapping[str, Mapping], unit: object, groups: Mapping[str
     runs = {str(host): read_run(result) for host, result in observed.items()}
     started = [_moment(result.get("started")) for result in observed.values() if isinstance(result, Mapping)]
     table = collection.site_table(site) if site else collection.site_table()
-    return Case(law, read_unit(unit, law), checks, roles_by_host(table, groups), runs,
-                read_waivers(waivers, known, groups), collection.version(),
-                min((moment for moment in started if moment), default=finished), finished)
+    return Case(
+        law,
+        read_unit(unit, law),
+        checks,
+        roles_by_host(table, groups),
+        runs,
+        read_waivers(waivers, known, groups),
+        collection.version(),
+        min((moment for moment in started if moment), default=finished),
+        finished,
+    )
 
 
 def read_run(result: object) -> HostRun:
     """Read one host's result of check_info. What it does not hold counts as not seen, never as good."""
     if not isinstance(result, Mapping) or not ({"observations", "unreachable", "failed"} & set(result)):
         return HostRun("broken", "no result came back", {}, {})
-    resolved = {str(one["id"]): _native({key: value for key, value in one.items() if key != "id"})
-                for one in result.get("resolved") or ()}
+    resolved = {
+        str(one["id"]): _native({key: value for key, value in one.items() if key != "id"})
+        for one in result.get("resolved") or ()
+    }
     message = " ".join(str(_native(result.get("msg") or "")).split())
     if result.get("unreachable"):
         return HostRun("unreachable", message or "no reason was given", resolved, {})
@@ -56,8 +73,11 @@ def read_run(result: object) -> HostRun:
     for one in result.get("observations") or ():
         if isinstance(one, Mapping) and isinstance(one.get("check"), str):
             facts, error, at = (_native(one.get(key)) for key in ("observed", "error", "at"))
-            seen[str(one["check"])] = Seen(facts if isinstance(facts, dict) else None, error if error is None else
-                                           str(error), at if at is None else str(at))
+            seen[str(one["check"])] = Seen(
+                facts if isinstance(facts, dict) else None,
+                error if error is None else str(error),
+                at if at is None else str(at),
+            )
     return HostRun("seen", "", resolved, seen)
 
 

@@ -14,8 +14,11 @@ from .provisions import QUIET, Evidence, judge_provision
 from .unit import Unit
 from .waivers import Waiver
 
-ALARMS = {"fail": both("不通过", "fails"), "error": both("无法判断", "can't be judged"),
-          "not_run": both("未执行", "did not run")}
+ALARMS = {
+    "fail": both("不通过", "fails"),
+    "error": both("无法判断", "can't be judged"),
+    "not_run": both("未执行", "did not run"),
+}
 """The outcomes of a check that make an inspection end with an exit code other than 0, and how a sentence says them."""
 
 
@@ -56,8 +59,16 @@ def judge(case: Case) -> dict:
         "law": {"order": case.law.order, "title": case.law.title, "files": case.law.files},
         "unit": {"name": case.unit.name, "types": list(case.unit.types), "services": list(case.unit.services)},
         "limit": {"inspected": list(case.runs), "left_out": left_out} if left_out else None,
-        "hosts": [{"name": host, "roles": list(carried[host]), "state": run.state, "message": run.message or None,
-                   "outcomes": _counts(by_host[host])} for host, run in case.runs.items()],
+        "hosts": [
+            {
+                "name": host,
+                "roles": list(carried[host]),
+                "state": run.state,
+                "message": run.message or None,
+                "outcomes": _counts(by_host[host]),
+            }
+            for host, run in case.runs.items()
+        ],
         "provisions": provisions,
         "results": results,
         "waivers": _waivers(case, results),
@@ -79,8 +90,11 @@ def _carried(case: Case, host: str) -> list[str]:
 def _host_results(case: Case, host: str, roles: Sequence[str]) -> list[dict]:
     waivers = {waiver.check: waiver for waiver in case.waivers if host in waiver.hosts}
     today = case.finished.astimezone(datetime.UTC).date()
-    return [judge_check(check, host, case.runs[host], waivers.get(check.id), today)
-            for role in roles for check in case.checks.get(role, ())]
+    return [
+        judge_check(check, host, case.runs[host], waivers.get(check.id), today)
+        for role in roles
+        for check in case.checks.get(role, ())
+    ]
 
 
 def _provisions(case: Case, carried: Mapping[str, Sequence[str]], results: Sequence[dict]) -> list[dict]:
@@ -99,30 +113,51 @@ def _provisions(case: Case, carried: Mapping[str, Sequence[str]], results: Seque
 
 
 def _waivers(case: Case, results: Sequence[dict]) -> list[dict]:
-    used = {(result["check"], result["host"]) for result in results
-            if result["waiver"] and result["waiver"]["state"] == "active"}
+    used = {
+        (result["check"], result["host"])
+        for result in results
+        if result["waiver"] and result["waiver"]["state"] == "active"
+    }
     today = case.finished.astimezone(datetime.UTC).date()
-    return [{"check": waiver.check, "hosts": list(waiver.hosts), "reason": waiver.reason, "owner": waiver.owner,
-             "expires": waiver.expires.isoformat(),
-             "state": "expired" if waiver.expired(today)
-             else "active" if any((waiver.check, host) in used for host in waiver.hosts) else "unused"}
-            for waiver in case.waivers]
+    return [
+        {
+            "check": waiver.check,
+            "hosts": list(waiver.hosts),
+            "reason": waiver.reason,
+            "owner": waiver.owner,
+            "expires": waiver.expires.isoformat(),
+            "state": "expired"
+            if waiver.expired(today)
+            else "active"
+            if any((waiver.check, host) in used for host in waiver.hosts)
+            else "unused",
+        }
+        for waiver in case.waivers
+    ]
 
 
-def _summary(case: Case, provisions: Sequence[dict], by_host: Mapping[str, Sequence[dict]],
-             left_out: Sequence[str]) -> dict:
+def _summary(
+    case: Case, provisions: Sequence[dict], by_host: Mapping[str, Sequence[dict]], left_out: Sequence[str]
+) -> dict:
     """Count, and say in one sentence each what keeps the inspection from being in order."""
     results = [result for mine in by_host.values() for result in mine]
     alarms = [sentence for host, run in case.runs.items() for sentence in _host_alarms(host, run, by_host[host])]
-    alarms += [_sentence(provision["id"], provision["outcome"], provision["reason"])
-               for provision in provisions if provision["outcome"] in ALARMS
-               and provision["because"] not in ("checks", *QUIET)]
+    alarms += [
+        _sentence(provision["id"], provision["outcome"], provision["reason"])
+        for provision in provisions
+        if provision["outcome"] in ALARMS and provision["because"] not in ("checks", *QUIET)
+    ]
     if all(result["outcome"] == "not_applicable" for result in results):
         alarms.append(both("没有执行任何检查：什么也没有检查到。", "No check ran at all: nothing was inspected."))
-    return {"ok": not alarms, "alarms": alarms, "provisions": _counts(provisions), "checks": _counts(results),
-            "no_check_yet": [provision["id"] for provision in provisions if provision["because"] == "no_check_yet"],
-            "hosts_not_reached": [host for host, run in case.runs.items() if run.state == "unreachable"],
-            "hosts_left_out": list(left_out)}
+    return {
+        "ok": not alarms,
+        "alarms": alarms,
+        "provisions": _counts(provisions),
+        "checks": _counts(results),
+        "no_check_yet": [provision["id"] for provision in provisions if provision["because"] == "no_check_yet"],
+        "hosts_not_reached": [host for host, run in case.runs.items() if run.state == "unreachable"],
+        "hosts_left_out": list(left_out),
+    }
 
 
 def _host_alarms(host: str, run: HostRun, results: Sequence[dict]) -> list[dict[str, str]]:
@@ -131,8 +166,11 @@ def _host_alarms(host: str, run: HostRun, results: Sequence[dict]) -> list[dict[
         return [both(f"未能连接 {host}：{run.message}", f"{host} was not reached: {run.message}")]
     if run.state == "broken":
         return [both(f"未能检查 {host}：{run.message}", f"{host} could not be observed: {run.message}")]
-    return [_sentence(f"{host} {result['check']}", result["outcome"], result["message"])
-            for result in results if result["outcome"] in ALARMS]
+    return [
+        _sentence(f"{host} {result['check']}", result["outcome"], result["message"])
+        for result in results
+        if result["outcome"] in ALARMS
+    ]
 
 
 def _sentence(what: str, outcome: str, why: Mapping[str, str]) -> dict[str, str]:

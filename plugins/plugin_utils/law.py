@@ -70,8 +70,9 @@ def load_law(folder: Path = ROOT / "law") -> Law:
     texts = {name: read_text(folder / name) for name in ("order82.yml", "application.yml")}
     law = parse_yaml(texts["order82.yml"], shown(folder / "order82.yml"))
     application = parse_yaml(texts["application.yml"], shown(folder / "application.yml"))
-    return _law(law, application, {f"law/{name}": hashlib.sha256(text.encode()).hexdigest()
-                                   for name, text in texts.items()})
+    return _law(
+        law, application, {f"law/{name}": hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    )
 
 
 def _law(law: object, application: object, files: dict[str, str]) -> Law:
@@ -83,12 +84,16 @@ def _law(law: object, application: object, files: dict[str, str]) -> Law:
             raise DataError(f"{where}: {key} is no date; write it as 2006-03-01")
     if not isinstance(top["order"], int):
         raise DataError(f"{where}: order is no number; write the order's number")
-    unit_types = {name: both_languages(_whole(text), f"{where}, unit type '{name}'")
-                  for name, text in _mapping(top["unit_types"], f"{where}, unit_types").items()}
+    unit_types = {
+        name: both_languages(_whole(text), f"{where}, unit type '{name}'")
+        for name, text in _mapping(top["unit_types"], f"{where}, unit_types").items()
+    }
     clauses = _provisions(top["provisions"], unit_types, where)
     services, needs, manual = _application(application, clauses)
-    provisions = {name: clause._replace(services=tuple(needs.get(name, ())), show=manual.get(name))
-                  for name, clause in clauses.items()}
+    provisions = {
+        name: clause._replace(services=tuple(needs.get(name, ())), show=manual.get(name))
+        for name, clause in clauses.items()
+    }
     return Law(top["order"], both_languages(top["title"], f"{where}, title"), unit_types, services, provisions, files)
 
 
@@ -109,9 +114,16 @@ def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -
             raise DataError(f"{here} binds nobody; name whom it binds")
         for whom in binds:
             refuse_value(whom, here, "unit type", (EVERYONE, AUTHORITY, *unit_types))
-        found[name] = Provision(name, binds, refuse_value(entry["kind"], here, "kind", KINDS),
-                                words(entry["zh"], f"{here}, zh"), words(entry["en"], f"{here}, en"),
-                                entry["zh_checked"], (), None)
+        found[name] = Provision(
+            name,
+            binds,
+            refuse_value(entry["kind"], here, "kind", KINDS),
+            words(entry["zh"], f"{here}, zh"),
+            words(entry["en"], f"{here}, en"),
+            entry["zh_checked"],
+            (),
+            None,
+        )
     return found
 
 
@@ -124,7 +136,7 @@ def _whole(entry: object) -> object:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("en"), str):
         return entry
     keys = list(entry)
-    rest = keys[keys.index("en") + 1:]
+    rest = keys[keys.index("en") + 1 :]
     if not all(isinstance(key, str) and entry[key] is None for key in rest):
         return entry
     return {**{key: entry[key] for key in keys if key not in rest}, "en": ", ".join((entry["en"], *rest))}

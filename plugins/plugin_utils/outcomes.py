@@ -56,31 +56,53 @@ def judge_check(check: Check, host: str, run: HostRun, waiver: Waiver | None, to
     resolved = as_written(check)._replace(**(changes or {}))
     expect = resolved.expect
     seen = run.seen.get(check.id, Seen(None, None, None))
-    expected = [{"fact": fact, "comparison": comparison, "value": value, "holds": None,
-                 "words": in_words(fact, comparison, value)}
-                for fact, comparisons in expect.items() for comparison, value in comparisons.items()]
+    expected = [
+        {
+            "fact": fact,
+            "comparison": comparison,
+            "value": value,
+            "holds": None,
+            "words": in_words(fact, comparison, value),
+        }
+        for fact, comparisons in expect.items()
+        for comparison, value in comparisons.items()
+    ]
     outcome, message = _outcome(check, run, resolved if changes is not None else None, seen, expected)
-    result = {"check": check.id, "host": host, "provisions": list(check.proves), "outcome": outcome,
-              "severity": check.severity, "observed": _in_order(seen.facts, expect), "expected": expected,
-              "at": seen.at, "why": check.why, "by_hand": resolved.by_hand,
-              "message": message, "waiver": None}
+    result = {
+        "check": check.id,
+        "host": host,
+        "provisions": list(check.proves),
+        "outcome": outcome,
+        "severity": check.severity,
+        "observed": _in_order(seen.facts, expect),
+        "expected": expected,
+        "at": seen.at,
+        "why": check.why,
+        "by_hand": resolved.by_hand,
+        "message": message,
+        "waiver": None,
+    }
     return _waived(result, waiver, today) if waiver else result
 
 
 def _outcome(check: Check, run: HostRun, resolved: Resolved | None, seen: Seen, expected: list[dict]) -> tuple:
     if resolved and not resolved.applies:
-        return "not_applicable", both(f"本机不符合此项检查的条件：{check.when}",
-                                      f"Its condition does not hold for this host: {check.when}")
+        return "not_applicable", both(
+            f"本机不符合此项检查的条件：{check.when}", f"Its condition does not hold for this host: {check.when}"
+        )
     if run.state == "unreachable":
         return "not_run", both(f"未能连接主机：{run.message}", f"The host was not reached: {run.message}")
     if run.state == "broken":
-        return "error", both(f"检查程序未能在主机上正常结束：{run.message}",
-                             f"The observing module did not end well on the host: {run.message}")
+        return "error", both(
+            f"检查程序未能在主机上正常结束：{run.message}",
+            f"The observing module did not end well on the host: {run.message}",
+        )
     if resolved is None:
         return "not_run", both("本次检查未包括此项。", "This inspection did not ask for it.")
     if resolved.problem:
-        return "error", both(f"检查项中的变量无法求值：{resolved.problem}",
-                             f"A value in the check could not be had: {resolved.problem}")
+        return "error", both(
+            f"检查项中的变量无法求值：{resolved.problem}", f"A value in the check could not be had: {resolved.problem}"
+        )
     if seen.error is not None:
         reason = " ".join(seen.error.split())
         return "error", both(f"无法查看：{reason}", f"It could not be looked at: {reason}")
@@ -103,24 +125,35 @@ def _compared(facts: Mapping[str, object], expected: list[dict]) -> tuple:
             broken.append(both(f"{fact} 无法比较（{error}）", f"{fact} can't be compared ({error})"))
             continue
         if not one["holds"]:
-            missed.append({"zh": f"应为「{one['words']['zh']}」，实为 {_shown(facts[fact])}",
-                           "en": f"expected {one['words']['en']}, observed {_shown(facts[fact])}"})
+            missed.append(
+                {
+                    "zh": f"应为「{one['words']['zh']}」，实为 {_shown(facts[fact])}",
+                    "en": f"expected {one['words']['en']}, observed {_shown(facts[fact])}",
+                }
+            )
     if not missed and not broken:
         return "pass", None
-    return "fail" if missed else "error", both("；".join(text["zh"] for text in missed + broken),
-                                               "; ".join(text["en"] for text in missed + broken))
+    return "fail" if missed else "error", both(
+        "；".join(text["zh"] for text in missed + broken), "; ".join(text["en"] for text in missed + broken)
+    )
 
 
 def _waived(result: dict, waiver: Waiver, today: datetime.date) -> dict:
     """Apply a waiver: it accepts a known failure. It never stands in for not knowing, so error and not_run stay."""
     expired = waiver.expired(today)
     state = "expired" if expired else "active" if result["outcome"] == "fail" else "unused"
-    result["waiver"] = {"reason": waiver.reason, "owner": waiver.owner, "expires": waiver.expires.isoformat(),
-                        "state": state}
+    result["waiver"] = {
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "expires": waiver.expires.isoformat(),
+        "state": state,
+    }
     if result["outcome"] == "fail" and expired:
         said = result["message"]
-        result["message"] = both(f"{said['zh']}；豁免已于 {waiver.expires} 到期（责任人：{waiver.owner}）",
-                                 f"{said['en']}; its waiver (owner {waiver.owner}) expired on {waiver.expires}")
+        result["message"] = both(
+            f"{said['zh']}；豁免已于 {waiver.expires} 到期（责任人：{waiver.owner}）",
+            f"{said['en']}; its waiver (owner {waiver.owner}) expired on {waiver.expires}",
+        )
     elif result["outcome"] == "fail":
         result["outcome"] = "waived"
     return result

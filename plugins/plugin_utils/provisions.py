@@ -32,8 +32,7 @@ class Evidence(NamedTuple):
     results: Sequence[Mapping[str, object]]
 
 
-def judge_provision(provision: Provision, law: Law, unit: Unit, evidence: Evidence,
-                    inspected: Container[str]) -> dict:
+def judge_provision(provision: Provision, law: Law, unit: Unit, evidence: Evidence, inspected: Container[str]) -> dict:
     """Say how it stands with one provision.
 
     :param inspected: the hosts that this inspection was about.
@@ -41,10 +40,20 @@ def judge_provision(provision: Provision, law: Law, unit: Unit, evidence: Eviden
     """
     outcome, because, reason = _outcome(provision, law, unit, evidence, inspected)
     applies = because != "not_bound"
-    return {"id": provision.id, "kind": provision.kind, "binds": list(provision.binds), "zh": provision.zh,
-            "en": provision.en, "outcome": outcome, "because": because, "reason": reason,
-            "show": provision.show if applies else None, "roles": list(evidence.roles) if applies else [],
-            "checks": list(evidence.checks) if applies else [], "hosts": list(evidence.carriers) if applies else []}
+    return {
+        "id": provision.id,
+        "kind": provision.kind,
+        "binds": list(provision.binds),
+        "zh": provision.zh,
+        "en": provision.en,
+        "outcome": outcome,
+        "because": because,
+        "reason": reason,
+        "show": provision.show if applies else None,
+        "roles": list(evidence.roles) if applies else [],
+        "checks": list(evidence.checks) if applies else [],
+        "hosts": list(evidence.carriers) if applies else [],
+    }
 
 
 def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, inspected: Container[str]) -> tuple:
@@ -56,14 +65,24 @@ def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, ins
     if provision.show:
         return _manual(outcomes)
     if not evidence.checks:
-        return "not_run", "no_check_yet", both(
-            "本规定适用，但本项目尚无检查项能够证明其落实。",
-            "It applies, and the collection has no check yet that could prove it.")
+        return (
+            "not_run",
+            "no_check_yet",
+            both(
+                "本规定适用，但本项目尚无检查项能够证明其落实。",
+                "It applies, and the collection has no check yet that could prove it.",
+            ),
+        )
     if not evidence.carriers:
-        return "fail", "nobody", both(
-            f"本规定适用，但没有任何主机承担：清单中没有主机应用角色 {', '.join(evidence.roles)}。",
-            "It applies, and nobody does this: no host of the inventory carries the role "
-            f"{' or '.join(evidence.roles)}.")
+        return (
+            "fail",
+            "nobody",
+            both(
+                f"本规定适用，但没有任何主机承担：清单中没有主机应用角色 {', '.join(evidence.roles)}。",
+                "It applies, and nobody does this: no host of the inventory carries the role "
+                f"{' or '.join(evidence.roles)}.",
+            ),
+        )
     left_out = [host for host in evidence.carriers if host not in inspected]
     busy = {result["host"] for result in ran}
     idle = [host for host in evidence.carriers if host in inspected and host not in busy]
@@ -71,22 +90,41 @@ def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, ins
     if decided in outcomes:
         return decided, "checks", _by_checks(decided, ran, left_out)
     if idle:
-        return "not_run", "nothing_ran", both(
-            f"下列主机应承担本规定，但没有一项检查的条件成立：{', '.join(idle)}。",
-            f"No check ran on these hosts, though they carry it out (no check's condition holds): {', '.join(idle)}.")
-    return "not_run", "left_out", both(
-        f"本次检查只限部分主机，下列主机未检查：{', '.join(left_out)}。",
-        f"This inspection was limited; these hosts were not looked at: {', '.join(left_out)}.")
+        return (
+            "not_run",
+            "nothing_ran",
+            both(
+                f"下列主机应承担本规定，但没有一项检查的条件成立：{', '.join(idle)}。",
+                f"No check ran on these hosts that carry it out (no check's condition holds): {', '.join(idle)}.",
+            ),
+        )
+    return (
+        "not_run",
+        "left_out",
+        both(
+            f"本次检查只限部分主机，下列主机未检查：{', '.join(left_out)}。",
+            f"This inspection was limited; these hosts were not looked at: {', '.join(left_out)}.",
+        ),
+    )
 
 
 def _manual(outcomes: set[str]) -> tuple:
     """What no machine can see is never passed; the checks there are can only make it worse."""
     decided = worst(outcomes | {"manual"})
     if decided == "manual":
-        return "manual", "manual", both("机器无法判断，须由人出示材料。",
-                                        "No machine can see it: a person shows the evidence.")
-    return decided, "checks", both("须由人出示材料；此外，机器能查的部分未通过。",
-                                   "A person shows the evidence; beside that, what a machine can see is not in order.")
+        return (
+            "manual",
+            "manual",
+            both("机器无法判断，须由人出示材料。", "No machine can see it: a person shows the evidence."),
+        )
+    return (
+        decided,
+        "checks",
+        both(
+            "须由人出示材料；此外，机器能查的部分未通过。",
+            "A person shows the evidence; beside that, what a machine can see is not in order.",
+        ),
+    )
 
 
 def _by_checks(decided: str, ran: Sequence[Mapping[str, object]], left_out: Sequence[str]) -> dict[str, str]:
@@ -94,11 +132,22 @@ def _by_checks(decided: str, ran: Sequence[Mapping[str, object]], left_out: Sequ
     hosts = list(dict.fromkeys(str(result["host"]) for result in mine))
     checks = list(dict.fromkeys(str(result["check"]) for result in mine))
     if decided == "pass":
-        return both(f"已执行的检查全部通过：{len(checks)} 项检查，{len(hosts)} 台主机。",
-                    f"Passed by all that ran: {len(checks)} checks on {len(hosts)} hosts.")
-    verb = {"fail": both("未通过", "not passed"), "error": both("无法判断", "not to be judged"),
-            "not_run": both("未执行", "not run"), "waived": both("已豁免", "waived")}[decided]
-    rest = both(f"；未检查的主机：{', '.join(left_out)}", f"; not looked at: {', '.join(left_out)}") if left_out \
+        return both(
+            f"已执行的检查全部通过：{len(checks)} 项检查，{len(hosts)} 台主机。",
+            f"Passed by all that ran: {len(checks)} checks on {len(hosts)} hosts.",
+        )
+    verb = {
+        "fail": both("未通过", "not passed"),
+        "error": both("无法判断", "not to be judged"),
+        "not_run": both("未执行", "not run"),
+        "waived": both("已豁免", "waived"),
+    }[decided]
+    rest = (
+        both(f"；未检查的主机：{', '.join(left_out)}", f"; not looked at: {', '.join(left_out)}")
+        if left_out
         else both("", "")
-    return both(f"{', '.join(checks)} 在 {', '.join(hosts)} 上{verb['zh']}{rest['zh']}。",
-                f"{', '.join(checks)}: {verb['en']} on {', '.join(hosts)}{rest['en']}.")
+    )
+    return both(
+        f"{', '.join(checks)} 在 {', '.join(hosts)} 上{verb['zh']}{rest['zh']}。",
+        f"{', '.join(checks)}: {verb['en']} on {', '.join(hosts)}{rest['en']}.",
+    )

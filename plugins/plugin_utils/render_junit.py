@@ -9,10 +9,18 @@ from collections.abc import Mapping, Sequence
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write; a host may send it all the same."""
 
-_CODES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;",
-                        "\r": "&#13;"})
-_ELEMENTS = {"pass": None, "fail": "failure", "error": "error", "not_run": "error", "waived": "skipped",
-             "not_applicable": "skipped", "manual": "skipped"}
+_CODES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+)
+_ELEMENTS = {
+    "pass": None,
+    "fail": "failure",
+    "error": "error",
+    "not_run": "error",
+    "waived": "skipped",
+    "not_applicable": "skipped",
+    "manual": "skipped",
+}
 _QUIET = ("no_check_yet", "left_out")
 
 
@@ -24,21 +32,33 @@ def render_junit(result: Mapping) -> str:
     """
     by_host: dict[str, list] = {host["name"]: [] for host in result["hosts"]}
     for one in result["results"]:
-        by_host[one["host"]].append((one["check"].partition(".")[0], one["check"], _ELEMENTS[one["outcome"]],
-                                     one["outcome"], one["message"]))
-    provisions = [("provisions", one["id"], "skipped" if one["because"] in _QUIET else _ELEMENTS[one["outcome"]],
-                   one["outcome"], one["reason"]) for one in result["provisions"]]
+        by_host[one["host"]].append(
+            (one["check"].partition(".")[0], one["check"], _ELEMENTS[one["outcome"]], one["outcome"], one["message"])
+        )
+    provisions = [
+        (
+            "provisions",
+            one["id"],
+            "skipped" if one["because"] in _QUIET else _ELEMENTS[one["outcome"]],
+            one["outcome"],
+            one["reason"],
+        )
+        for one in result["provisions"]
+    ]
     suites = [_suite(name, cases, result["started"]) for name, cases in (*by_host.items(), ("provisions", provisions))]
     name = f"order82.baseline {result['collection']}"
-    return ('<?xml version="1.0" encoding="UTF-8"?>\n'
-            f'<testsuites name="{_text(name)}">\n{"".join(suites)}</testsuites>\n')
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="{_text(name)}">\n{"".join(suites)}</testsuites>\n'
+    )
 
 
 def _suite(name: str, cases: Sequence[tuple], started: str) -> str:
     elements = [case[2] for case in cases]
-    return (f'  <testsuite name="{_text(name)}" tests="{len(cases)}" failures="{elements.count("failure")}" '
-            f'errors="{elements.count("error")}" skipped="{elements.count("skipped")}" '
-            f'timestamp="{_text(started)}">\n{"".join(_case(*case) for case in cases)}  </testsuite>\n')
+    return (
+        f'  <testsuite name="{_text(name)}" tests="{len(cases)}" failures="{elements.count("failure")}" '
+        f'errors="{elements.count("error")}" skipped="{elements.count("skipped")}" '
+        f'timestamp="{_text(started)}">\n{"".join(_case(*case) for case in cases)}  </testsuite>\n'
+    )
 
 
 def _case(group: str, name: str, element: str | None, outcome: str, message: Mapping | None) -> str:
@@ -46,7 +66,7 @@ def _case(group: str, name: str, element: str | None, outcome: str, message: Map
     if element is None:
         return head + "/>\n"
     zh, en = (message["zh"], message["en"]) if message else ("", "")
-    return (f'{head}><{element} message="{_text(f"{outcome}: {en}")}">{_text(zh)}</{element}></testcase>\n')
+    return f'{head}><{element} message="{_text(f"{outcome}: {en}")}">{_text(zh)}</{element}></testcase>\n'
 
 
 def _text(value: str) -> str:

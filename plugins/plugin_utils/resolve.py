@@ -35,8 +35,12 @@ def as_written(check: Check) -> Resolved:
     return Resolved(check.id, True, None, check.arguments, check.expect, check.by_hand)
 
 
-def resolve(check: Check, template: Callable[[str], object], condition: Callable[[str], bool],
-            errors: type[Exception] | tuple[type[Exception], ...]) -> Resolved:
+def resolve(
+    check: Check,
+    template: Callable[[str], object],
+    condition: Callable[[str], bool],
+    errors: type[Exception] | tuple[type[Exception], ...],
+) -> Resolved:
     """Give a check its values for one host.
 
     :param template: takes a text with Jinja in it, gives back its value, which keeps its type.
@@ -47,8 +51,11 @@ def resolve(check: Check, template: Callable[[str], object], condition: Callable
     try:
         if check.when is not None and not condition(check.when):
             return written._replace(applies=False)
-        return written._replace(arguments=_filled(check.arguments, template), expect=_filled(check.expect, template),
-                                by_hand=str(_filled(check.by_hand, template)))
+        return written._replace(
+            arguments=_filled(check.arguments, template),
+            expect=_filled(check.expect, template),
+            by_hand=str(_filled(check.by_hand, template)),
+        )
     except errors as error:
         return written._replace(problem=" ".join(str(error).split()))
 

@@ -13,11 +13,36 @@ from .documents import ROOT, DataError, brief, has_jinja, kind_of, parse_yaml, r
 SITE = ROOT / "playbooks" / "site.yml"
 COLLECTION = "order82.baseline."
 
-_PLAY_KEYS = frozenset((
-    "name", "hosts", "roles", "any_errors_fatal", "become", "become_method", "become_user", "diff", "environment",
-    "force_handlers", "gather_facts", "gather_subset", "gather_timeout", "handlers", "ignore_unreachable",
-    "max_fail_percentage", "module_defaults", "order", "post_tasks", "pre_tasks", "serial", "strategy", "tags", "tasks",
-    "throttle", "timeout"))
+_PLAY_KEYS = frozenset(
+    (
+        "name",
+        "hosts",
+        "roles",
+        "any_errors_fatal",
+        "become",
+        "become_method",
+        "become_user",
+        "diff",
+        "environment",
+        "force_handlers",
+        "gather_facts",
+        "gather_subset",
+        "gather_timeout",
+        "handlers",
+        "ignore_unreachable",
+        "max_fail_percentage",
+        "module_defaults",
+        "order",
+        "post_tasks",
+        "pre_tasks",
+        "serial",
+        "strategy",
+        "tags",
+        "tasks",
+        "throttle",
+        "timeout",
+    )
+)
 _ROLE_KEYS = frozenset(("role", "name", "tags", "become", "become_user", "environment"))
 _ROLE_INCLUDES = ("include_role", "import_role")
 _BLOCKS = ("block", "rescue", "always")
@@ -42,8 +67,16 @@ def load_site(path: Path = SITE, roles: Path = ROOT / "roles") -> list[Play]:
     plays = parse_yaml(read_text(path), where)
     if not isinstance(plays, list) or not plays:
         raise DataError(f"{where} is a {kind_of(plays)}; write a list of plays with hosts and roles")
-    return [_play(play, f"{where}, play {brief(play.get('name', number))}" if isinstance(play, Mapping)
-                  else f"{where}, play {number}", roles) for number, play in enumerate(plays, start=1)]
+    return [
+        _play(
+            play,
+            f"{where}, play {brief(play.get('name', number))}"
+            if isinstance(play, Mapping)
+            else f"{where}, play {number}",
+            roles,
+        )
+        for number, play in enumerate(plays, start=1)
+    ]
 
 
 def roles_by_host(plays: Iterable[Play], groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -72,16 +105,20 @@ def match_hosts(pattern: str | Sequence[str], groups: Mapping[str, Sequence[str]
     """
     texts = [pattern] if isinstance(pattern, str) else list(pattern)
     if any("," in text and ":" in text for text in texts):
-        raise DataError(f"the host pattern {brief(pattern)} mixes ',' and ':', which Ansible reads otherwise than it "
-                        "looks; use one of them")
+        raise DataError(
+            f"the host pattern {brief(pattern)} mixes ',' and ':', which Ansible reads otherwise than it "
+            "looks; use one of them"
+        )
     terms = [term.strip() for text in texts for term in re.split("[:,]", text) if term.strip()]
     if not terms:
         raise DataError(f"the host pattern {brief(pattern)} is empty; name a group, or all")
     everyone = list(groups.get("all", ()))
     for term in terms:
         if not _NAME.fullmatch(term.lstrip("!&")) or term[:2] in ("!!", "!&", "&!", "&&"):
-            raise DataError(f"the host pattern {brief(pattern)} has '{term}'; only names of groups and hosts, all, and "
-                            "! or & before a name are understood")
+            raise DataError(
+                f"the host pattern {brief(pattern)} has '{term}'; only names of groups and hosts, all, and "
+                "! or & before a name are understood"
+            )
     plain = [term for term in terms if term[0] not in "!&"] or ["all"]
     chosen = {host for term in plain for host in _named(term, groups, everyone)}
     for term in terms:
@@ -104,8 +141,10 @@ def _play(play: object, where: str, roles: Path) -> Play:
         raise DataError(f"{where} is no play; write hosts and roles (an import_playbook hides who gets what)")
     unknown = [str(key) for key in play if key not in _PLAY_KEYS]
     if unknown:
-        raise DataError(f"{where} has '{unknown[0]}', which the inspection can't follow; put values into group_vars "
-                        "and measures into roles")
+        raise DataError(
+            f"{where} has '{unknown[0]}', which the inspection can't follow; put values into group_vars "
+            "and measures into roles"
+        )
     hidden = [key for key in ("pre_tasks", "tasks", "post_tasks", "handlers") if _includes_role(play.get(key))]
     if hidden:
         raise DataError(f"{where} includes a role in its {hidden[0]}; list it under roles, where the inspection looks")
@@ -128,8 +167,10 @@ def _role_name(entry: object, where: str) -> str:
         raise DataError(f"{where} has the role {brief(entry)}; write its name")
     unknown = [str(key) for key in entry if key not in _ROLE_KEYS]
     if unknown:
-        raise DataError(f"{where}: role '{name}' has '{unknown[0]}', which the inspection can't follow; put values "
-                        "into group_vars and conditions into groups")
+        raise DataError(
+            f"{where}: role '{name}' has '{unknown[0]}', which the inspection can't follow; put values "
+            "into group_vars and conditions into groups"
+        )
     return name
 
 
@@ -150,6 +191,8 @@ def _add(name: str, found: list[str], roles: Path, where: str) -> None:
 
 def _includes_role(tasks: object) -> bool:
     if isinstance(tasks, Mapping):
-        return any(str(key).rpartition(".")[2] in _ROLE_INCLUDES or (key in _BLOCKS and _includes_role(value))
-                   for key, value in tasks.items())
+        return any(
+            str(key).rpartition(".")[2] in _ROLE_INCLUDES or (key in _BLOCKS and _includes_role(value))
+            for key, value in tasks.items()
+        )
     return isinstance(tasks, list) and any(_includes_role(task) for task in tasks)

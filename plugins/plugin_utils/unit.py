@@ -33,8 +33,10 @@ def read_unit(value: object, law: Law) -> Unit:
     :raises DataError: a key, type or service is unknown, or no type is named.
     """
     if not value:
-        raise DataError(f"{WHERE} is not set; say in group_vars/all.yml who the law binds: "
-                        "{name: ..., types: [" + ", ".join(law.unit_types) + "], services: []}")
+        raise DataError(
+            f"{WHERE} is not set; say in group_vars/all.yml who the law binds: "
+            "{name: ..., types: [" + ", ".join(law.unit_types) + "], services: []}"
+        )
     entry = refuse_keys(value, WHERE, ("name", "types", "services"))
     types = names(entry["types"], f"{WHERE}.types")
     if not types:
@@ -50,33 +52,58 @@ def read_unit(value: object, law: Law) -> Unit:
 def binding(provision: Provision, unit: Unit, law: Law) -> Binding:
     """Say whether a provision applies to the unit, and why."""
     if provision.kind == "frame":
-        return Binding(False, {"zh": "总则、定义或罚则，单位无需落实具体措施。",
-                               "en": "Scope, definition or penalty: nothing for the unit to carry out."})
+        return Binding(
+            False,
+            {
+                "zh": "总则、定义或罚则，单位无需落实具体措施。",
+                "en": "Scope, definition or penalty: nothing for the unit to carry out.",
+            },
+        )
     if not provision.binds_units:
-        return Binding(False, {"zh": "只约束公安机关，单位无需落实。",
-                               "en": "Binds the public security organs only: nothing for the unit to carry out."})
+        return Binding(
+            False,
+            {
+                "zh": "只约束公安机关，单位无需落实。",
+                "en": "Binds the public security organs only: nothing for the unit to carry out.",
+            },
+        )
     if EVERYONE in provision.binds:
         why = {"zh": "约束所有单位", "en": "It binds every unit"}
     else:
         mine = [kind for kind in provision.binds if kind in unit.types]
         if not mine:
-            return Binding(False, {
-                "zh": f"只约束{_list(provision.binds, law.unit_types, 'zh')}；"
-                      f"本单位类型（{WHERE}.types）为{_list(unit.types, law.unit_types, 'zh')}。",
-                "en": f"Binds {', '.join(provision.binds)} only; {WHERE}.types is {', '.join(unit.types)}."})
-        why = {"zh": f"本单位类型（{WHERE}.types）含{_list(mine, law.unit_types, 'zh')}",
-               "en": f"{WHERE}.types has {', '.join(mine)}"}
+            return Binding(
+                False,
+                {
+                    "zh": f"只约束{_list(provision.binds, law.unit_types, 'zh')}；"
+                    f"本单位类型（{WHERE}.types）为{_list(unit.types, law.unit_types, 'zh')}。",
+                    "en": f"Binds {', '.join(provision.binds)} only; {WHERE}.types is {', '.join(unit.types)}.",
+                },
+            )
+        why = {
+            "zh": f"本单位类型（{WHERE}.types）含{_list(mine, law.unit_types, 'zh')}",
+            "en": f"{WHERE}.types has {', '.join(mine)}",
+        }
     if not provision.services:
         return Binding(True, {"zh": why["zh"] + "。", "en": why["en"] + "."})
     offered = [service for service in provision.services if service in unit.services]
     if not offered:
-        return Binding(False, {
-            "zh": f"仅适用于{_list(provision.services, law.services, 'zh', '或')}的单位；"
-                  f"{WHERE}.services 中没有 {', '.join(provision.services)}。",
-            "en": f"Applies where the unit {_list(provision.services, law.services, 'en', ' or ')}; "
-                  f"{WHERE}.services does not have {' or '.join(provision.services)}."})
-    return Binding(True, {"zh": f"{why['zh']}，{WHERE}.services 含 {', '.join(offered)}。",
-                          "en": f"{why['en']} and {WHERE}.services has {', '.join(offered)}."})
+        return Binding(
+            False,
+            {
+                "zh": f"仅适用于{_list(provision.services, law.services, 'zh', '或')}的单位；"
+                f"{WHERE}.services 中没有 {', '.join(provision.services)}。",
+                "en": f"Applies where the unit {_list(provision.services, law.services, 'en', ' or ')}; "
+                f"{WHERE}.services does not have {' or '.join(provision.services)}.",
+            },
+        )
+    return Binding(
+        True,
+        {
+            "zh": f"{why['zh']}，{WHERE}.services 含 {', '.join(offered)}。",
+            "en": f"{why['en']} and {WHERE}.services has {', '.join(offered)}.",
+        },
+    )
 
 
 def _list(keys, texts, language: str, between: str = "、") -> str:

@@ -64,9 +64,13 @@ def _waiver(entry: object, where: str, checks: set[str], groups: Mapping[str, Se
         hosts.update(matched)
     if not hosts:
         raise DataError(f"{where}: hosts is empty; name the hosts that it is for")
-    return Waiver(check, tuple(host for host in groups.get("all", ()) if host in hosts),
-                  words(entry["reason"], f"{where}, reason"), words(entry["owner"], f"{where}, owner"),
-                  _date(entry["expires"], where))
+    return Waiver(
+        check,
+        tuple(host for host in groups.get("all", ()) if host in hosts),
+        words(entry["reason"], f"{where}, reason"),
+        words(entry["owner"], f"{where}, owner"),
+        _date(entry["expires"], where),
+    )
 
 
 def _date(value: object, where: str) -> datetime.date:

@@ -27,10 +27,27 @@ PARTS = ("law", "meta", "playbooks", "plugins", "roles", "galaxy.yml")
 LIMIT = 1.3
 """The most that the inspection may take, in pings of the same run."""
 
-UNITS = tuple(f"{name}.service" for name in (
-    "cron", "dbus", "ssh", "systemd-journald", "systemd-journal-flush", "systemd-logind", "systemd-random-seed",
-    "systemd-remount-fs", "systemd-sysctl", "systemd-sysusers", "systemd-timesyncd", "systemd-tmpfiles-setup",
-    "systemd-udevd", "systemd-update-utmp", "systemd-user-sessions", "user@0"))
+UNITS = tuple(
+    f"{name}.service"
+    for name in (
+        "cron",
+        "dbus",
+        "ssh",
+        "systemd-journald",
+        "systemd-journal-flush",
+        "systemd-logind",
+        "systemd-random-seed",
+        "systemd-remount-fs",
+        "systemd-sysctl",
+        "systemd-sysusers",
+        "systemd-timesyncd",
+        "systemd-tmpfiles-setup",
+        "systemd-udevd",
+        "systemd-update-utmp",
+        "systemd-user-sessions",
+        "user@0",
+    )
+)
 
 
 def main() -> int:
@@ -54,9 +71,11 @@ def main() -> int:
     if options.json:
         print(json.dumps(document))
     else:
-        print(f"ping        {document['ping_seconds']:.2f} s (median of {options.rounds})\n"
-              f"inspection  {document['inspection_seconds']:.2f} s ({document['checks']} checks on {options.host})\n"
-              f"ratio       {document['ratio']:.2f} (at most {LIMIT})")
+        print(
+            f"ping        {document['ping_seconds']:.2f} s (median of {options.rounds})\n"
+            f"inspection  {document['inspection_seconds']:.2f} s ({document['checks']} checks on {options.host})\n"
+            f"ratio       {document['ratio']:.2f} (at most {LIMIT})"
+        )
     return 0 if document["holds"] else 1
 
 
@@ -84,9 +103,18 @@ def measure(options: argparse.Namespace, folder: Path) -> dict:
     if len(seen) != options.checks:
         raise RuntimeError(f"{len(seen)} checks were seen, {options.checks} were to be measured")
     ratio = statistics.median(inspections) / statistics.median(pings)
-    return {"host": options.host, "checks": len(seen), "rounds": options.rounds,
-            "ping_seconds": statistics.median(pings), "inspection_seconds": statistics.median(inspections),
-            "pings": pings, "inspections": inspections, "ratio": ratio, "limit": LIMIT, "holds": ratio <= LIMIT}
+    return {
+        "host": options.host,
+        "checks": len(seen),
+        "rounds": options.rounds,
+        "ping_seconds": statistics.median(pings),
+        "inspection_seconds": statistics.median(inspections),
+        "pings": pings,
+        "inspections": inspections,
+        "ratio": ratio,
+        "limit": LIMIT,
+        "holds": ratio <= LIMIT,
+    }
 
 
 def repeat_checks(roles: Path, names: list[str], number: int) -> None:
@@ -97,9 +125,13 @@ def repeat_checks(roles: Path, names: list[str], number: int) -> None:
     for index in range(number - len(names)):
         check = by_name[names[index % len(names)]]
         [(observer, arguments)] = check["observe"].items()
-        checks[check["id"].partition(".")[0]].append({
-            **check, "id": f"{check['id']}_{index}",
-            "observe": {observer: {key: _other(key, value, index) for key, value in (arguments or {}).items()}}})
+        checks[check["id"].partition(".")[0]].append(
+            {
+                **check,
+                "id": f"{check['id']}_{index}",
+                "observe": {observer: {key: _other(key, value, index) for key, value in (arguments or {}).items()}},
+            }
+        )
     for role, path in files.items():
         path.write_text(yaml.safe_dump(checks[role], allow_unicode=True), encoding="utf-8")
 
@@ -115,9 +147,16 @@ def _other(key: str, value: object, index: int) -> object:
 def inspect(options: argparse.Namespace, folder: Path) -> list[dict]:
     """Run the whole inspection once, and give back the results of the checks that were seen."""
     reports = folder / "reports"
-    done = _ansible("ansible-playbook", options, folder,
-                    str(folder / "ansible_collections/order82/baseline/playbooks/inspect.yml"),
-                    "--limit", options.host, "-e", json.dumps({"order82_reports": str(reports)}))
+    done = _ansible(
+        "ansible-playbook",
+        options,
+        folder,
+        str(folder / "ansible_collections/order82/baseline/playbooks/inspect.yml"),
+        "--limit",
+        options.host,
+        "-e",
+        json.dumps({"order82_reports": str(reports)}),
+    )
     path = reports / "latest" / "result.json"
     if not path.is_file():
         raise RuntimeError(f"the inspection wrote no report:\n{done.stdout}{done.stderr}")
@@ -136,10 +175,18 @@ def ping(options: argparse.Namespace, folder: Path) -> None:
 
 
 def _ansible(command: str, options: argparse.Namespace, folder: Path, *words: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
-                   "ANSIBLE_COLLECTIONS_PATH": str(folder)}
-    return subprocess.run([str(Path(sys.executable).parent / command), "-i", str(options.inventory), *words],
-                          env=environment, capture_output=True, text=True, check=False)
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(folder),
+    }
+    return subprocess.run(
+        [str(Path(sys.executable).parent / command), "-i", str(options.inventory), *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _made(folder: Path) -> Path:

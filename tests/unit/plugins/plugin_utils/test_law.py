@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+from ansible_collections.order82.baseline.plugins.plugin_utils.documents import ROOT, DataError
+from ansible_collections.order82.baseline.plugins.plugin_utils.law import load_law
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the law, to be spoilt."""
+    return shutil.copytree(ROOT / "law", tmp_path / "law")
+
+
+def spoil(folder, name, old, new):
+    text = (folder / name).read_text(encoding="utf-8")
+    assert text.count(old) >= 1
+    (folder / name).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_every_provision_is_read(law):
+    numbers = {name.partition("-")[0] for name in law.provisions}
+    assert numbers == {f"art{number}" for number in range(1, 20)}
+    assert law.order == 82
+    assert law.provisions["art10-3"].binds == ("networking_unit",)
+
+
+def test_a_sentence_with_commas_is_whole(law):
+    assert law.provisions["art7-1"].en == "Measures against computer viruses, network intrusion, attack and sabotage."
+    assert law.unit_types["public_venue"]["en"].endswith("(Internet cafe, hotel, library)")
+
+
+def test_services_narrow_the_provisions_that_name_them(law):
+    assert law.provisions["art8-2"].services == ("uses_nat",)
+    assert set(law.provisions["art9-5"].services) == {"mail", "sms"}
+    assert law.provisions["art11"].services == ()
+
+
+def test_manual_provisions_say_what_to_show_and_no_other_does(law):
+    assert {name for name, provision in law.provisions.items() if provision.show} == {
+        "art3",
+        "art4-system",
+        "art6",
+        "art7-4",
+        "art12",
+        "art16",
+    }
+    assert "GA" in law.provisions["art12"].show["en"]
+
+
+def test_the_hash_says_which_text_was_read(law, folder):
+    assert load_law(folder).files == law.files
+    spoil(folder, "order82.yml", "Purpose and basis.", "Basis and purpose.")
+    assert load_law(folder).files["law/order82.yml"] != law.files["law/order82.yml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "sentence"),
+    [
+        ("order82.yml", "kind: frame", "kind: fame", "unknown kind"),
+        ("order82.yml", "binds: [authority]", "binds: [police]", "unknown unit type"),
+        ("order82.yml", "binds: [authority]", "binds: []", "binds nobody"),
+        ("order82.yml", "binds: [authority]", "binds: [all, all]", "twice"),
+        ("order82.yml", "{id: art2,", "{id: art1,", "stands twice"),
+        ("order82.yml", "{id: art2,", "{colour: red, id: art2,", "unknown key 'colour'"),
+        ("order82.yml", "{id: art2, zh_checked: true,", "{id: art2,", "lacks the key 'zh_checked'"),
+        ("order82.yml", "{id: art2, zh_checked: true", "{id: art2, zh_checked: maybe", "zh_checked"),
+        ("order82.yml", "issuer:", "publisher:", "unknown key 'publisher'"),
+        ("order82.yml", "in_force: 2006-03-01", "in_force: March", "no date"),
+        ("order82.yml", "provisions:", "provisions: {}\nother:", "unknown key"),
+        ("application.yml", "[art8-2, art10-3]", "[art8-2, art99]", "unknown provision"),
+        ("application.yml", "[art8-2, art10-3]", "[art8-2, art1]", "unknown provision"),
+        ("application.yml", "  art16:", "  art5:", "unknown provision"),
+        ("application.yml", "  portal:\n    zh:", "  portal:\n    cn:", "unknown key 'cn'"),
+        ("application.yml", "  portal:", "  forum:", "stands twice"),
+        ("application.yml", "\nmanual:", "\nmanually:", "unknown key 'manually'"),
+        ("application.yml", "\nservices:", "\nservices: [", "application.yml line"),
+    ],
+)
+def test_what_is_not_understood_is_refused(folder, name, old, new, sentence):
+    spoil(folder, name, old, new)
+    with pytest.raises(DataError, match=name.replace(".", r"\.")) as refused:
+        load_law(folder)
+    assert sentence in str(refused.value)
+
+
+def test_a_missing_file_is_named(folder):
+    (folder / "application.yml").unlink()
+    with pytest.raises(DataError, match="does not exist"):
+        load_law(folder)
+
+
+def test_a_file_in_another_encoding_is_named(folder):
+    (folder / "application.yml").write_bytes("名".encode("gbk"))
+    with pytest.raises(DataError, match="can't be read"):
+        load_law(folder)
+
+
+def test_the_file_is_yaml_for_others_too():
+    with (ROOT / "law" / "application.yml").open(encoding="utf-8") as file:
+        assert set(yaml.safe_load(file)) == {"services", "manual"}

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.order82.baseline.plugins.plugin_utils.documents import DataError
+from ansible_collections.order82.baseline.plugins.plugin_utils.unit import Unit, binding, read_unit
+
+CAFE = Unit("A cafe", ("public_venue",), ())
+ISP = Unit("An ISP", ("access_provider",), ("uses_nat",))
+
+
+@pytest.mark.parametrize(
+    ("provision", "unit", "applies"),
+    [
+        ("art1", ISP, False),  # frame
+        ("art5", ISP, False),  # the authority alone
+        ("art16", ISP, True),  # everyone, and the authority
+        ("art7-1", CAFE, True),  # everyone
+        ("art8-1", ISP, True),
+        ("art8-1", CAFE, False),  # another type
+        ("art8-2", ISP, True),
+        ("art8-2", Unit("ISP", ("access_provider",), ()), False),  # without the service
+        ("art10-3", ISP, False),  # the service, but another type
+        ("art9-2", Unit("P", ("information_service",), ("forum",)), True),  # one of two services
+        ("art11", CAFE, True),  # a type that needs no service
+        ("art12", Unit("N", ("networking_unit",), ()), False),
+    ],
+)
+def test_who_is_bound(law, provision, unit, applies):
+    bound = binding(law.provisions[provision], unit, law)
+    assert bound.applies is applies
+    assert bound.reason["zh"]
+    assert bound.reason["en"]
+
+
+def test_the_reason_is_the_profiles_line(law):
+    assert "order82_unit.types is public_venue" in binding(law.provisions["art8-1"], CAFE, law).reason["en"]
+    without = binding(law.provisions["art8-2"], Unit("ISP", ("access_provider",), ()), law).reason
+    assert "order82_unit.services does not have uses_nat" in without["en"]
+    assert "order82_unit.services" in without["zh"]
+
+
+def test_a_profile_is_read(law):
+    profile = {"name": "An ISP", "types": ["access_provider"], "services": ["uses_nat"]}
+    assert read_unit(profile, law) == ISP
+
+
+@pytest.mark.parametrize(
+    ("profile", "sentence"),
+    [
+        (None, "is not set"),
+        ({}, "is not set"),
+        ("ISP", "write a mapping"),
+        ({"name": "x", "types": ["isp"], "services": []}, "unknown unit type"),
+        ({"name": "x", "types": [], "services": []}, "types is empty"),
+        ({"name": "x", "types": "access_provider", "services": []}, "write a list"),
+        ({"name": "x", "types": ["access_provider"], "services": ["venue"]}, "unknown service"),
+        ({"name": "x", "types": ["access_provider"]}, "lacks the key 'services'"),
+        ({"name": " ", "types": ["access_provider"], "services": []}, "write a text"),
+        ({"name": "x", "types": ["access_provider"], "services": [], "nat": True}, "unknown key 'nat'"),
+        ({"name": "x", "types": ["access_provider", "access_provider"], "services": []}, "twice"),
+    ],
+)
+def test_what_is_not_understood_is_refused(law, profile, sentence):
+    with pytest.raises(DataError, match="order82_unit") as refused:
+        read_unit(profile, law)
+    assert sentence in str(refused.value)
