@@ -6,6 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 HOST = {
@@ -19,14 +22,8 @@ HOST = {
 
 
 @pytest.fixture(scope="session")
-def templar():
+def templar(ansible_plugins):
     """A function from variables to what C(resolve) needs: template, condition and their errors."""
-    from ansible.errors import AnsibleError
-    from ansible.parsing.dataloader import DataLoader
-    from ansible.plugins.loader import init_plugin_loader
-    from ansible.template import Templar, trust_as_template
-
-    init_plugin_loader()
     loader = DataLoader()
     defaults = {}
     for path in sorted(ROLES.glob("*/defaults/main.yml")):

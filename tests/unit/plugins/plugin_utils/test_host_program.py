@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program for hosts needs nothing but Python, writes no file, and gives back what was seen."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.order82.baseline.plugins.plugin_utils.host_program import MARK, host_program, read_answer
+
+PYTHONS = sorted({sys.executable, shutil.which("/usr/bin/python3") or sys.executable})
+
+
+def run(python, checks, folder):
+    return subprocess.run(
+        [python, "-I", "-"], input=host_program(checks), capture_output=True, cwd=folder, check=True
+    ).stdout.decode()
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_it_observes(python, tmp_path):
+    checks = [
+        {"id": "a.folder", "observe": {"file": {"path": str(tmp_path)}}},
+        {"id": "a.wrong", "observe": {"file": {}}},
+    ]
+    folder, wrong = read_answer(run(python, checks, tmp_path))
+    assert (folder["check"], folder["observed"]["kind"], folder["error"]) == ("a.folder", "directory", None)
+    assert (wrong["check"], wrong["observed"]) == ("a.wrong", None)
+    assert "needs the argument 'path'" in wrong["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_arguments_are_data_and_never_code(tmp_path):
+    hostile = '"; import os; os.mkdir("x") #\n{mark}\u4e2d'
+    [seen] = read_answer(run(sys.executable, [{"id": hostile, "observe": {"file": {"path": hostile}}}], tmp_path))
+    assert seen["check"] == hostile
+    assert seen["observed"]["exists"] is False
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_login_script_prints_does_no_harm():
+    assert read_answer(f'Welcome [to] {{this}} host\n{MARK}[{{"check": "a"}}]\nbye\n') == [{"check": "a"}]
+
+
+@pytest.mark.parametrize("stdout", ["", "Traceback", f"{MARK}", f"{MARK}{{}}", f"{MARK}[", "[]"])
+def test_no_answer_is_an_error(stdout):
+    with pytest.raises(ValueError, match="no answer|no list|Expecting"):
+        read_answer(stdout)

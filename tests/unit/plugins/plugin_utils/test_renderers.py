@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""index.html, junit.xml and result.json show what the result says, and nothing that a host sends takes effect in them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from ansible_collections.order82.baseline.plugins.plugin_utils.judge import Case, judge
+from ansible_collections.order82.baseline.plugins.plugin_utils.outcomes import HostRun, Seen
+from ansible_collections.order82.baseline.plugins.plugin_utils.render_html import render_html
+from ansible_collections.order82.baseline.plugins.plugin_utils.render_json import render_json
+from ansible_collections.order82.baseline.plugins.plugin_utils.render_junit import render_junit
+from ansible_collections.order82.baseline.plugins.plugin_utils.unit import Unit
+from ansible_collections.order82.baseline.plugins.plugin_utils.waivers import Waiver
+
+NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+HOSTILE = "</td><script>alert(1)</script>\"'&\x1b[31m\x00\u202egpj.exe\ufffe"
+VOID = {"meta", "input", "br"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, and whether each is closed where it should be."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.elements, self.wrong, self.texts = [], [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+@pytest.fixture
+def result(law, make_check):
+    """A result with every outcome in it, and hostile text in every place that a host or a person can reach."""
+    runs = {
+        "web": HostRun("seen", "", {"alpha.key": {}, "alpha.off": {"applies": False}}, {
+            "alpha.key": Seen({"mode": "0644", "owner": HOSTILE, HOSTILE: [HOSTILE]}, None, HOSTILE)}),
+        "db": HostRun("seen", "", {"alpha.key": {}, "alpha.off": {}}, {
+            "alpha.key": Seen({"mode": "0640", "owner": "root"}, None, "2026-01-01T11:59:59Z"),
+            "alpha.off": Seen(None, HOSTILE, "2026-01-01T11:59:59Z")}),
+        HOSTILE: HostRun("unreachable", HOSTILE, {"alpha.key": {}, "alpha.off": {}}, {}),
+        "gone": HostRun("broken", HOSTILE, {"alpha.key": {}, "alpha.off": {}}, {}),
+        "old": HostRun("seen", "", {"alpha.key": {}, "alpha.off": {"applies": False}}, {
+            "alpha.key": Seen({"mode": "0600"}, None, None)}),
+    }  # fmt: skip
+    checks = {
+        "alpha": [make_check(), make_check(id="alpha.off", when="x")],
+        "beta": [make_check(id="beta.nat", proves=["art8-2"])],
+    }
+    waivers = [
+        Waiver("alpha.key", ("old",), HOSTILE, HOSTILE, datetime.date(2026, 6, 30)),
+        Waiver("alpha.key", ("web",), "ordered", "Li Wei", datetime.date(2025, 6, 30)),
+    ]
+    return judge(
+        Case(
+            law=law,
+            unit=Unit(HOSTILE, ("access_provider",), ("uses_nat",)),
+            checks=checks,
+            roles={host: ["alpha"] for host in (*runs, "left")},
+            runs=runs,
+            waivers=waivers,
+            collection="0.1.0",
+            started=NOW,
+            finished=NOW,
+        )
+    )
+
+
+def test_the_sample_has_every_outcome(result):
+    assert {one["outcome"] for one in result["results"]} == {
+        "pass",
+        "fail",
+        "error",
+        "not_run",
+        "waived",
+        "not_applicable",
+    }
+
+
+def test_the_page_is_whole_and_needs_nothing_else(result):
+    page = Page(render_html(result))
+    assert page.wrong == []
+    assert page.open == []
+    assert not [element for element, _attributes in page.elements if element in {"script", "img", "link", "iframe"}]
+    assert not [one for _tag, one in page.elements if {"src", "onload", "onclick"} & set(one)]
+    assert all(one["href"].startswith("#") for _tag, one in page.elements if "href" in one)
+
+
+def test_what_a_host_sends_is_shown_and_does_nothing(result):
+    page = render_html(result)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert not {"\x00", "\x1b", "\u202e", "\ufffe"} & set(page) - {"\ufffe"}
+    assert "\\u001b[31m\\u0000\\u202egpj.exe" in page
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0644",  # observed
+        "mode is 0640",  # expected, in words
+        "mode 为 0640",
+        "stat /etc/key",  # by hand
+        "The key",  # why
+        "Li Wei",  # waiver
+        "2025-06-30",
+        "nobody does this",
+        "nothing checks them yet",
+        "Hosts that could not be inspected",
+        "Limited: not the whole unit was inspected",
+        "record of each inspection",  # what to show
+    ],
+)
+def test_the_page_says_it(result, text):
+    assert text in " ".join(" ".join(Page(render_html(result)).texts).split())
+
+
+def test_every_provision_has_one_row_with_its_outcome(result):
+    rows = [one["id"] for tag, one in Page(render_html(result)).elements if tag == "details" and "id" in one]
+    assert rows == [one["id"] for one in result["provisions"]]
+
+
+def test_a_page_in_order_says_so(result):
+    result["summary"].update(ok=True, alarms=[])
+    page = render_html(result)
+    assert "verdict good" in page
+    assert "Problems" not in page
+
+
+def test_junit_counts_as_the_result_does(result):
+    suites = ElementTree.fromstring(render_junit(result))
+    by_name = {suite.get("name"): suite for suite in suites}
+    assert len(suites) == len(result["hosts"]) + 1
+    assert {key: by_name["db"].get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "2",
+        "failures": "0",
+        "errors": "1",
+        "skipped": "0",
+    }
+    assert [case.get("name") for case in by_name["web"].iter("testcase") if case.find("failure") is not None] == [
+        "alpha.key"
+    ]
+    provisions = {case.get("name"): case for case in by_name["provisions"]}
+    assert provisions["art8-2"].find("failure") is not None  # nobody does this
+    assert provisions["art7-1"].find("skipped") is not None  # no check yet
+    assert provisions["art12"].find("skipped") is not None  # manual
+    assert provisions["art13"].find("failure") is not None
+
+
+def test_junit_tells_why_in_words(result):
+    suites = ElementTree.fromstring(render_junit(result))
+    [failure] = [case.find("failure") for case in suites.iter("testcase") if case.find("failure") is not None][:1]
+    assert "expected mode is 0640, observed 0644" in failure.get("message")
+    assert "应为" in failure.text
+
+
+def test_json_is_the_result_one_entry_per_line(result):
+    text = render_json(result)
+    assert json.loads(text) == result
+    lines = [line for line in text.splitlines() if '"check": "alpha.key"' in line and '"expected"' in line]
+    assert len(lines) == len([one for one in result["results"] if one["check"] == "alpha.key"])
+
+
+def test_json_refuses_what_json_cannot_say(result):
+    result["results"][0]["observed"] = {"offset": float("nan")}
+    with pytest.raises(ValueError, match="JSON"):
+        render_json(result)
