@@ -24,19 +24,6 @@ DAMAGE = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def yesterday(lab: Lab) -> None:
-    """A record of yesterday, left open as by a collector that was off at midnight; its housekeeping closes it."""
-    for collector in COLLECTORS:
-        lab.do(
-            collector,
-            f"test -e {YESTERDAY} && exit 0; chattr -a /srv/records/session; "
-            f"install -d -m 0750 -o order82-collect -g order82-session $(dirname {YESTERDAY}); "
-            f"echo old > {YESTERDAY}; chown order82-collect:order82-session {YESTERDAY}; "
-            "systemctl start order82-records.service",
-        )
-
-
 @pytest.mark.parametrize("collector", COLLECTORS)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_todays_file_can_only_grow(lab: Lab, collector: str, damage: str) -> None:

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One thing breaks on a converged host: exactly the right checks and provisions go red, and green again when it is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ..conftest import Lab
+
+SENDERS = ("app", "web")
+ALL = ("app", "collector1", "collector2", "web")
+DAY = "/srv/records/session/$(date -u -d yesterday +%F)"
+STORE_CHECKS = {"all_heard", "integrity", "protection", "retention", "space"}
+
+
+class Drift(NamedTuple):
+    """`breaks` and `mends` are shell commands by host; `red` are the checks, by host, that must fail or be in error."""
+
+    breaks: dict[str, str]
+    mends: dict[str, str]
+    red: dict[str, set[str]]
+
+
+DRIFTS = {
+    "service stopped": Drift(
+        {"web": "systemctl stop chrony"},
+        {"web": "systemctl start chrony && chronyc waitsync 30 0.1 0 1"},
+        {"web": {"time_sync.running", "time_sync.offset", "time_sync.sources"}},
+    ),
+    "unit masked": Drift(
+        # Debian's units lie under /usr/lib; ours, in /etc, would have to be moved away first.
+        {"app": "systemctl mask --now rsyslog.service syslog.socket"},
+        {"app": "systemctl unmask rsyslog.service syslog.socket && systemctl start rsyslog.service"},
+        {"app": {"log_forwarder.recorders"}},
+    ),
+    "unit disabled": Drift(
+        {"web": "systemctl disable order82-config.service"},
+        {"web": "systemctl enable order82-config.service"},
+        {"web": {"log_forwarder.recorders"}},
+    ),
+    "attribute cleared": Drift(
+        {"collector1": f"chattr -i {DAY}/web.log"},
+        {"collector1": f"chattr +i {DAY}/web.log"},
+        {"collector1": {"log_collector.protection"}},
+    ),
+    "attribute of a folder cleared": Drift(
+        {"collector2": "chattr -a /srv/records/session"},
+        {"collector2": "chattr +a /srv/records/session"},
+        {"collector2": {"log_collector.protection"}},
+    ),
+    "mode of a record loosened": Drift(
+        {"collector1": f"chattr -i {DAY}/web.log; chmod 0644 {DAY}/web.log; chattr +i {DAY}/web.log"},
+        {"collector1": f"chattr -i {DAY}/web.log; chmod 0440 {DAY}/web.log; chattr +i {DAY}/web.log"},
+        {"collector1": {"log_collector.protection"}},
+    ),
+    "mode of the key loosened": Drift(
+        {"web": "chmod 0644 /etc/order82/tls/host.key"},
+        {"web": "chmod 0640 /etc/order82/tls/host.key"},
+        {"web": {"order82.key"}},
+    ),
+    "wrong owner": Drift(
+        {"collector2": f"chattr -i {DAY}/app.log; chown nobody {DAY}/app.log; chattr +i {DAY}/app.log"},
+        {"collector2": f"chattr -i {DAY}/app.log; chown order82-collect {DAY}/app.log; chattr +i {DAY}/app.log"},
+        {"collector2": {"log_collector.protection"}},
+    ),
+    "retention lowered by another package": Drift(
+        {"web": "printf '/var/log/other.log {\\n daily\\n rotate 7\\n}\\n' > /etc/logrotate.d/other"},
+        {"web": "rm /etc/logrotate.d/other"},
+        {"web": {"log_forwarder.rotation"}},
+    ),
+    "a rule named before ours": Drift(
+        {"app": "printf '/var/log/auth.log {\\n daily\\n rotate 90\\n}\\n' > /etc/logrotate.d/aaa"},
+        {"app": "rm /etc/logrotate.d/aaa"},
+        {"app": {"log_forwarder.rotation"}},
+    ),
+    "journal's configuration changed": Drift(
+        {"app": "printf '[Journal]\\nMaxRetentionSec=7day\\n' > /etc/systemd/journald.conf.d/zz.conf"},
+        {"app": "rm /etc/systemd/journald.conf.d/zz.conf; systemctl restart systemd-journald"},
+        {"app": {"log_forwarder.journal"}},
+    ),
+    "TLS switched off": Drift(
+        {"collector1": "sed -i.was 's/tls=\"on\"/tls=\"off\"/' /etc/order82/collect.conf; systemctl restart order82-collect"},
+        {"collector1": "mv /etc/order82/collect.conf.was /etc/order82/collect.conf; systemctl restart order82-collect; sleep 12"},
+        {"collector1": {"log_collector.listener"}},
+    ),
+    "clock source removed": Drift(
+        {"app": "sed -i.was '/^server/d' /etc/chrony/chrony.conf; systemctl restart chrony"},
+        {"app": "mv /etc/chrony/chrony.conf.was /etc/chrony/chrony.conf; systemctl restart chrony; chronyc waitsync 30 0.1 0 1"},
+        {"app": {"time_sync.offset", "time_sync.sources"}},
+    ),
+    "record deleted": Drift(
+        {"collector1": f"cd {DAY}; chattr -i . app.log; mv app.log /root/; chattr +i ."},
+        {"collector1": f"cd {DAY}; chattr -i .; mv /root/app.log .; chattr +i app.log ."},
+        {"collector1": {"log_collector.integrity"}},
+    ),
+    "record forged": Drift(
+        {"collector2": f"cd {DAY}; chattr -i web.log; cp -a web.log /root/; chmod +w web.log; echo x >> web.log; chmod 0440 web.log; chattr +i web.log"},
+        {"collector2": f"cd {DAY}; chattr -i . web.log; cp -a --remove-destination /root/web.log .; chattr +i web.log ."},
+        {"collector2": {"log_collector.integrity"}},
+    ),
+    "day deleted": Drift(
+        {"collector1": f"chattr -a /srv/records/session; chattr -i {DAY}; mv {DAY} /root/day; chattr +a /srv/records/session"},
+        {"collector1": f"chattr -a /srv/records/session; mv /root/day {DAY}; chattr +i {DAY}; chattr +a /srv/records/session"},
+        {"collector1": {"log_collector.retention"}},
+    ),
+    "retention lowered in the settings": Drift(
+        {"collector2": "sed -i.was 's/\"retention_days\": 60/\"retention_days\": 30/' /etc/order82/records.json"},
+        {"collector2": "mv /etc/order82/records.json.was /etc/order82/records.json"},
+        {"collector2": {f"log_collector.{name}" for name in STORE_CHECKS}},
+    ),
+    "housekeeping stopped": Drift(
+        {"collector1": "systemctl disable --now order82-records.timer"},
+        {"collector1": "systemctl enable --now order82-records.timer"},
+        {"collector1": {"log_collector.housekeeping"}},
+    ),
+    "forwarding to one collector lost": Drift(
+        {"web": "systemctl stop order82-forward@collector2"},
+        {"web": "systemctl start order82-forward@collector2; sleep 4"},
+        {"web": {"log_forwarder.running", "log_forwarder.forwarding"}},
+    ),
+    "host silent": Drift(
+        {
+            "app": "systemctl stop 'order82-forward@*'; sleep 1",
+            "collector1": "cd /srv/records; for f in */$(date -u +%F)/app.log; do chattr -a $f; touch -d '-10 minutes' $f; chattr +a $f; done",
+        },
+        {"app": "systemctl start order82-forward@collector1 order82-forward@collector2; sleep 4; logger -t probe back"},
+        {"app": {"log_forwarder.running", "log_forwarder.forwarding"}, "collector1": {"log_collector.all_heard"}},
+    ),
+    "receiver stopped": Drift(
+        {"collector2": "systemctl stop order82-collect"},
+        {"collector2": "systemctl start order82-collect; sleep 12"},
+        {"collector2": {"log_collector.receiving", "log_collector.listener"}},
+    ),
+    "certificate of another authority": Drift(
+        {
+            "web": "cd /etc/order82/tls; cp -a host.crt /root/; openssl req -x509 -key host.key -subj /CN=web -days 900 -out host.crt 2>/dev/null"
+        },
+        {"web": "cp -a /root/host.crt /etc/order82/tls/host.crt"},
+        {"web": {"order82.certificate"}},
+    ),
+}
+# A collector that nobody can reach is red at each sender too: every one of them keeps its own connection.
+for _name, _collector in (("TLS switched off", "collector1"), ("receiver stopped", "collector2")):
+    for _host in ALL:
+        DRIFTS[_name].red.setdefault(_host, set()).add("log_forwarder.forwarding")
+
+
+@pytest.fixture
+def broken(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Drift]:
+    """Break, and mend whatever happens in between."""
+    drift = DRIFTS[request.param]
+    for host, command in drift.breaks.items():
+        lab.do(host, command)
+    yield drift
+    for host, command in drift.mends.items():
+        lab.do(host, command)
+
+
+def red(result: dict) -> dict[str, set[str]]:
+    """The checks that are not passed, by host."""
+    found: dict[str, set[str]] = {}
+    for one in result["results"]:
+        if one["outcome"] not in ("pass", "not_applicable"):
+            found.setdefault(one["host"], set()).add(one["check"])
+    return found
+
+
+@pytest.mark.parametrize("broken", DRIFTS, indirect=True)
+def test_drift_is_seen(lab: Lab, broken: Drift, tmp_path: Path) -> None:
+    result = lab.inspect(tmp_path)
+    assert red(result) == broken.red
+    touched = {
+        provision
+        for one in result["results"]
+        if one["outcome"] in ("fail", "error")
+        for provision in one["provisions"]
+    }
+    assert {one["id"] for one in result["provisions"] if one["outcome"] in ("fail", "error")} == touched
+
+
+def test_all_is_green_again(lab: Lab, tmp_path: Path) -> None:
+    assert red(lab.inspect(tmp_path)) == {}
