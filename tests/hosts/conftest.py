@@ -67,11 +67,12 @@ class Lab:
             ["ansible-playbook", playbook, "-i", str(self.inventory), *words],
             cwd=CHECKOUT,
             env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-        assert done.returncode in ok, f"{playbook} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr}"
+        assert done.returncode in ok, f"{playbook} ended with {done.returncode}\n{done.stdout[-6000:]}"
         return done.stdout
 
     def inspect(self, reports: Path, *words: str) -> dict[str, Any]:
