@@ -10,9 +10,12 @@ from pathlib import Path
 from . import collection
 from .judge import Case
 from .outcomes import HostRun, Seen
-from .site_table import roles_by_host
+from .site_table import match_hosts, roles_by_host
 from .unit import read_unit
 from .waivers import read_waivers
+
+INSPECTED = "all:!unmanaged"
+"""The hosts that playbooks/inspect.yml is about, if it is not limited."""
 
 
 def make_case(
@@ -42,12 +45,12 @@ def make_case(
     finished = finished or datetime.datetime.now(datetime.UTC)
     runs = {str(host): read_run(result) for host, result in observed.items()}
     started = [_moment(result.get("started")) for result in observed.values() if isinstance(result, Mapping)]
-    table = collection.site_table(site) if site else collection.site_table()
+    roles = roles_by_host(collection.site_table(site) if site else collection.site_table(), groups)
     return Case(
         law,
         read_unit(unit, law),
         checks,
-        roles_by_host(table, groups),
+        {host: roles[host] for host in match_hosts(INSPECTED, groups)},
         runs,
         read_waivers(waivers, known, groups),
         collection.version(),

@@ -26,7 +26,7 @@ class Case(NamedTuple):
     """Everything that the judge knows.
 
     C(checks): by role, for every role of the collection, and a site's own under SITE_ROLE.
-    C(roles): the roles of every host of the inventory, from the site table.
+    C(roles): the roles of every host that an inspection without a limit is about, from the site table.
     C(runs): what came back, for every host that this inspection was about.
     C(collection): the collection's version.
     """
@@ -82,9 +82,8 @@ def timestamp(moment: datetime.datetime) -> str:
 
 
 def _carried(case: Case, host: str) -> list[str]:
-    """The roles of a host. A site's own checks are for every host that is inspected or carries a role."""
-    roles = list(case.roles.get(host, ()))
-    return [*roles, SITE_ROLE] if case.checks.get(SITE_ROLE) and (roles or host in case.runs) else roles
+    """The roles of a host. A site's own checks are for every host."""
+    return [*case.roles.get(host, ()), *([SITE_ROLE] if case.checks.get(SITE_ROLE) else [])]
 
 
 def _host_results(case: Case, host: str, roles: Sequence[str]) -> list[dict]:

@@ -46,5 +46,5 @@ def test_what_a_login_script_prints_does_no_harm():
 
 @pytest.mark.parametrize("stdout", ["", "Traceback", f"{MARK}", f"{MARK}{{}}", f"{MARK}[", "[]"])
 def test_no_answer_is_an_error(stdout):
-    with pytest.raises(ValueError, match="no answer|no list|Expecting"):
+    with pytest.raises(ValueError, match=r"no answer|no list|Expecting"):
         read_answer(stdout)

@@ -6,9 +6,10 @@ from __future__ import annotations
 import datetime
 
 import pytest
+import yaml
 from ansible_collections.order82.baseline.plugins.plugin_utils import collection
-from ansible_collections.order82.baseline.plugins.plugin_utils.documents import DataError
-from ansible_collections.order82.baseline.plugins.plugin_utils.inspection import make_case, read_run
+from ansible_collections.order82.baseline.plugins.plugin_utils.documents import ROOT, DataError
+from ansible_collections.order82.baseline.plugins.plugin_utils.inspection import INSPECTED, make_case, read_run
 
 GROUPS = {"all": ["web", "collector1"], "collectors": ["collector1"]}
 UNIT = {"name": "An ISP", "types": ["access_provider"], "services": []}
@@ -66,6 +67,13 @@ def test_waivers_are_checked_against_the_collections_checks():
     entry = {"check": "time_sync.ofset", "hosts": "web", "reason": "x", "owner": "y", "expires": "2026-01-01"}
     with pytest.raises(DataError, match=r"no check 'time_sync\.ofset'"):
         make_case({"web": SEEN}, UNIT, GROUPS, waivers=[entry])
+
+
+def test_the_playbook_and_the_judge_mean_the_same_hosts():
+    [play] = yaml.safe_load((ROOT / "playbooks" / "inspect.yml").read_text(encoding="utf-8"))
+    assert play["hosts"] == INSPECTED
+    case = make_case({}, UNIT, {**GROUPS, "all": ["web", "collector1", "foreign"], "unmanaged": ["foreign"]})
+    assert set(case.roles) == {"web", "collector1"}
 
 
 def test_the_version_is_the_collections():

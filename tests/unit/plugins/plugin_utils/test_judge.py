@@ -217,12 +217,13 @@ def test_an_inspection_that_ran_nothing_is_not_in_order(inspect, make_check):
     assert empty["summary"]["ok"] is False
 
 
-def test_a_sites_own_checks_are_for_every_inspected_host(inspect, make_check):
+def test_a_sites_own_checks_are_for_every_host(inspect, make_check):
     own = HostRun("seen", "", {"site.key": {}}, {"site.key": Seen(GOOD, None, None)})
     checks = {"alpha": [], "site": [make_check(id="site.key")]}
     result = inspect(checks=checks, runs={"web": own, "db": own})
     assert [(one["check"], one["host"]) for one in result["results"]] == [("site.key", "web"), ("site.key", "db")]
-    assert provision(result, "art13")["hosts"] == ["web", "db"]
+    assert provision(result, "art13")["hosts"] == ["web", "db", "outside"]
+    assert outcome(result, "art13") == ("not_run", "left_out")
 
 
 def test_in_order_means_no_alarm(inspect, make_check):
