@@ -10,8 +10,7 @@ description:
   - Takes what M(order82.baseline.check_info) reported for each host, and gives every check and every provision of the
     law one outcome. It reads the law, the checks and the table of the site, and never touches a host.
 version_added: 0.1.0
-author:
-  - The order82.baseline authors
+author: The order82.baseline authors (@order82)
 positional: _input
 options:
   _input:

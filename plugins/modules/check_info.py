@@ -18,8 +18,7 @@ description:
     all of them in one call.
   - Nothing is ever changed on the host.
 version_added: 0.1.0
-author:
-  - The order82.baseline authors
+author: The order82.baseline authors (@order82)
 options:
   checks:
     description:

@@ -14,8 +14,7 @@ description:
   - Fails after writing if a check is V(fail), V(error) or V(not_run), or if a provision that applies is carried out by
     nobody, with one sentence for each.
 version_added: 0.1.0
-author:
-  - The order82.baseline authors
+author: The order82.baseline authors (@order82)
 options:
   result:
     description: What the filter P(order82.baseline.judge#filter) gave.

@@ -109,6 +109,7 @@ def test_a_host_that_answers_is_judged(troubled):
         "site.elsewhere": "not_applicable",
         "site.plain": "pass",
     }
+    assert troubled.one("here", "site.elsewhere")["observed"] is None  # the host was not even asked
 
 
 def test_values_are_the_hosts_own_and_keep_their_types(troubled):

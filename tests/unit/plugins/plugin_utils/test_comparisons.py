@@ -34,6 +34,7 @@ from ansible_collections.order82.baseline.plugins.plugin_utils.comparisons impor
         ("not_contains", [], "web", True),
         ("matches", "order82-key", "order82-.*", True),
         ("matches", "an order82-key", "order82-.*", False),  # as a whole
+        ("matches", "order82-key.old", "order82-key", False),
         ("empty", [], True, True),
         ("empty", ["x"], True, False),
         ("empty", "x", False, True),

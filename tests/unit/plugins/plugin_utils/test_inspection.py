@@ -76,5 +76,12 @@ def test_the_playbook_and_the_judge_mean_the_same_hosts():
     assert set(case.roles) == {"web", "collector1"}
 
 
+def test_a_sites_own_checks_stand_beside_the_collections(write_checks, entry):
+    path = write_checks("site", {**entry, "id": "site.key"}) / "site" / "checks.yml"
+    found = collection.all_checks(path)
+    assert [check.id for check in found["site"]] == ["site.key"]
+    assert set(collection.role_checks()) | {"site"} == set(found)
+
+
 def test_the_version_is_the_collections():
     assert collection.version().count(".") == 2

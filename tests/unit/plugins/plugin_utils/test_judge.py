@@ -108,6 +108,19 @@ def test_one_host_decides_for_all(inspect, db, decided, because):
     assert result["summary"]["ok"] is False  # art8-2: nobody does this
 
 
+@pytest.mark.parametrize(
+    ("db", "sentence"),
+    [
+        (seen(key=BAD, other=GOOD), "db alpha.key fails: expected mode is 0640, observed 0644"),
+        (seen(key={"mode": 5}, other=GOOD), "db alpha.key can't be judged: mode can't be compared"),
+        (HostRun("seen", "", {"alpha.key": {}}, {}), "db alpha.key did not run: The host brought back no observation"),
+    ],
+)
+def test_whatever_did_not_pass_is_one_alarm(inspect, db, sentence):
+    found = alarms(inspect(runs={"web": seen(key=GOOD, other=GOOD), "db": db}))
+    assert len([alarm for alarm in found if alarm.startswith(sentence)]) == 1
+
+
 def test_the_worst_outcome_of_several_decides(inspect):
     result = inspect(runs={"web": seen(key=BAD, other=GOOD), "db": UNREACHABLE})
     assert outcome(result, "art13") == ("fail", "checks")
