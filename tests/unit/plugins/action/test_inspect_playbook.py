@@ -173,6 +173,13 @@ def test_a_limit_judges_only_those_hosts(limited):
     assert (art13["outcome"], art13["because"]) == ("not_run", "left_out")
 
 
+def test_an_inventory_with_nothing_to_inspect_does_not_end_well(tmp_path):
+    run = Inspection(tmp_path, {}, [check("good", "/")], order82_extra_checks=None)
+    assert run.code != 0
+    assert "No check ran at all: nothing was inspected." in run.output
+    assert "art7-3 fails: It applies, and nobody does this" in run.output
+
+
 def test_a_profile_that_is_not_understood_is_said_in_one_sentence(tmp_path):
     run = Inspection(tmp_path, {"here": HERE}, [check("good", "/")], order82_unit={"name": "x", "types": ["isp"]})
     assert run.code != 0
