@@ -18,8 +18,9 @@ from .documents import ROOT
 
 SOURCE = ROOT / "plugins" / "module_utils"
 PACKAGE = "order82_baseline"
-MARK = "order82-observations:"
-"""Stands before the answer, so that what a login script prints does no harm."""
+MARK = "\norder82-observations:"
+"""Stands before the answer, so that what a login script prints does no harm. JSON has no line break inside a text, so
+nothing that was observed can look like it."""
 
 _PROGRAM = """\
 import base64, importlib.machinery, json, sys, zlib
@@ -35,7 +36,7 @@ class _Finder:
 sys.meta_path.insert(0, _Finder())
 from {package}.looking import look
 _CHECKS = json.loads(base64.b64decode("{checks}"))
-sys.stdout.write("\\n{mark}" + json.dumps(look(_CHECKS)) + "\\n")
+sys.stdout.write({mark!r} + json.dumps(look(_CHECKS)) + "\\n")
 """
 
 

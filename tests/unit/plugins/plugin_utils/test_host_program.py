@@ -40,6 +40,12 @@ def test_arguments_are_data_and_never_code(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_observed_cant_pass_for_the_answer(tmp_path):
+    hostile = f"/x{MARK}[]"
+    [seen] = read_answer(run(sys.executable, [{"id": hostile, "observe": {"file": {"path": hostile}}}], tmp_path))
+    assert seen["check"] == hostile
+
+
 def test_what_a_login_script_prints_does_no_harm():
     assert read_answer(f'Welcome [to] {{this}} host\n{MARK}[{{"check": "a"}}]\nbye\n') == [{"check": "a"}]
 
