@@ -60,10 +60,11 @@ def main(argv=None):
     try:
         document, text, code = arguments.run(arguments)
     except (SettingsError, OSError, ValueError) as error:
-        print("order82: %s" % error, file=sys.stderr)
+        sys.stderr.write("order82: %s\n" % error)
         return 2
     try:
-        print(json.dumps(document, ensure_ascii=False) if arguments.json else text, flush=True)
+        sys.stdout.write((json.dumps(document, ensure_ascii=False) if arguments.json else text) + "\n")
+        sys.stdout.flush()
     except BrokenPipeError:
         sys.stderr.close()
     return code

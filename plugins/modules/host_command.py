@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of the action plugin of the same name."""
 
@@ -31,7 +32,7 @@ attributes:
 EXAMPLES = r"""
 - name: Install the command order82
   order82.baseline.host_command:
-    dest: /usr/sbin/order82
+    dest: /usr/bin/order82
 """
 
 RETURN = r"""
@@ -39,5 +40,5 @@ dest:
   description: Where the command lies.
   type: str
   returned: success
-  sample: /usr/sbin/order82
+  sample: /usr/bin/order82
 """

@@ -29,6 +29,7 @@ def look(settings, now, silence_seconds):
     seen = _Seen(settings, now)
     for record_class in sorted(settings.classes):
         seen.look_at_class(record_class)
+    seen.read_again()
     space = os.statvfs(settings.store)
     free = space.f_bavail * space.f_frsize
     per_day = max(seen.bytes_by_day.values(), default=0)
@@ -58,7 +59,7 @@ class _Seen:
         self.today = store.today(now)
         self.first_open = store.today(now - 600)  # ten minutes for the housekeeping to close yesterday
         self.owner = pwd.getpwnam(settings.owner).pw_uid
-        self.budget = _HASH_BUDGET
+        self.to_read = []
         self.oldest_days = 0
         self.missing_days, self.missing_files, self.unprotected, self.altered, self.overdue = [], [], [], [], []
         self.last_heard, self.bytes_by_day = {}, {}
@@ -125,14 +126,18 @@ class _Seen:
             return
         self.missing_files += ["%s/%s" % (label, name) for name in sorted(set(listed) - names)]
         self.altered += ["%s/%s is not in %s" % (label, name, store.MANIFEST) for name in sorted(names - set(listed))]
-        for name in sorted(names & set(listed)):
+        self.to_read += [(label, path, name, listed[name]) for name in sorted(names & set(listed))]
+
+    def read_again(self):
+        """Compare closed files with their manifests, the newest days first, as far as the budget goes."""
+        budget = _HASH_BUDGET
+        for label, path, name, wanted in sorted(self.to_read, key=lambda row: row[0].rpartition("/")[2], reverse=True):
             full = os.path.join(path, name)
-            size = os.path.getsize(full)
-            if size <= self.budget:
-                self.budget -= size
-                with open(full, "rb") as file:
-                    digest = hashlib.sha256(file.read()).hexdigest()
-                if digest != listed[name]:
+            budget -= os.path.getsize(full)
+            if budget < 0:
+                return
+            with open(full, "rb") as file:
+                if hashlib.sha256(file.read()).hexdigest() != wanted:
                     self.altered.append("%s/%s differs from %s" % (label, name, store.MANIFEST))
 
 

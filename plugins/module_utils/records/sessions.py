@@ -13,22 +13,27 @@ from . import counting
 from . import line as record_line
 from . import settings as record_settings
 
-_ACCEPTED = re.compile(r"Accepted (?P<method>\S+) for (?P<account>\S+) from (?P<address>\S+) port (?P<port>\d+)")
+# Whole messages, from the first word to the last: an account's name is a stranger's to choose, and may hold these
+# words too. So what sshd adds behind the name is taken from the end.
+_WHENCE = r"(?P<address>\S+) port (?P<port>\d+)"
+_ACCEPTED = re.compile(r"Accepted (?P<method>\S+) for (?P<account>.*) from " + _WHENCE + r" ssh2(?:: \S+ \S+)?")
 _REFUSED = re.compile(
-    r"(?:Failed (?P<method>\S+) for (?:invalid user )?(?P<account>\S*)"
-    r"|Connection (?:closed|reset) by (?:authenticating|invalid) user (?P<closed>\S*)"
-    r"|Invalid user (?P<invalid>\S*))"
-    r" (?:from )?(?P<address>\S+) port (?P<port>\d+)"
+    r"(?:Failed (?P<method>\S+) for (?:invalid user )?(?P<account>.*) from " + _WHENCE + r" ssh2(?:: \S+ \S+)?"
+    r"|Connection (?:closed|reset) by (?:authenticating|invalid) user (?P<account_2>.*) "
+    r"(?P<address_2>\S+) port (?P<port_2>\d+)(?: \[preauth\])?"
+    r"|Invalid user (?P<account_3>.*) from (?P<address_3>\S+) port (?P<port_3>\d+))"
 )
 _OPENED = re.compile(
     r"pam_unix\((?P<service>[\w-]+):session\): session opened for user (?P<account>[^\s(]+)(?:\(uid=\d+\))?"
-    r"(?: by (?P<by>[^\s(]*))?"
+    r"(?: by (?P<by>[^\s(]*)(?:\(uid=(?P<by_uid>\d+)\))?)?"
 )
 _CLOSED = re.compile(r"pam_unix\((?P<service>[\w-]+):session\): session closed for user (?P<account>\S+)")
-_TERMINAL = re.compile(r"(?:TTY=|on (?:/dev/)?)(?P<terminal>pts/\d+|tty\w+|console)")
+_TERMINAL = re.compile(r".*?(?:TTY=|on (?:/dev/)?)(?P<terminal>pts/\d+|tty\w+|console)\b.*")
 _DENIED = re.compile(
-    r"pam_unix\((?P<service>[\w-]+):auth\): authentication failure;.*?tty=(?P<terminal>\S*).*? user=(?P<account>\S+)"
+    r"pam_unix\((?P<service>[\w-]+):auth\): authentication failure;.*? tty=(?P<terminal>\S*) .* user=(?P<account>\S+)"
 )
+_SSHD = ("sshd", "sshd-session", "sshd-auth")
+_PAM = (*_SSHD, "su", "sudo", "login", "cron", "CRON", "systemd-logind")
 
 _NO_LOGIN = ("systemd-user",)  # the user manager's own session
 _FIELDS = ("service", "account", "by", "address", "port", "terminal", "method", "opened", "closed", "outcome")
@@ -66,17 +71,19 @@ class _Pairing:
         self.refused = {}  # process to the account that it last refused
 
     def take(self, record):
-        """Bring one record into the picture."""
+        """Bring one record into the picture. sshd runs as root: what another user says in its name is no login."""
         process = (record.sent.get("boot", ""), record.pid)
-        for pattern, step in (
-            (_ACCEPTED, self._accepted),
-            (_OPENED, self._opened),
-            (_CLOSED, self._closed),
-            (_REFUSED, self._refused),
-            (_DENIED, self._denied),
-            (_TERMINAL, self._terminal),
+        if record.app in _SSHD and record.sent.get("uid") != "0":
+            return
+        for apps, pattern, step in (
+            (_SSHD, _ACCEPTED, self._accepted),
+            (_PAM, _OPENED, self._opened),
+            (_PAM, _CLOSED, self._closed),
+            (_SSHD, _REFUSED, self._refused),
+            (_PAM, _DENIED, self._denied),
+            (("su", "login", "sudo"), _TERMINAL, self._terminal),
         ):
-            found = pattern.search(record.message)
+            found = pattern.fullmatch(record.message.rstrip()) if record.app in apps else None
             if found:
                 step(record, process, found)
                 return
@@ -93,13 +100,13 @@ class _Pairing:
         self.details[process] = found.groupdict()
 
     def _terminal(self, record, process, found):
-        if record.app in ("su", "login", "sudo"):
-            self.details[process] = found.groupdict()
+        del record
+        self.details[process] = found.groupdict()
 
     def _opened(self, record, process, found):
         if found["service"] in _NO_LOGIN:
             return
-        known = {"service": found["service"], "account": found["account"], "by": found["by"] or ""}
+        known = {"service": found["service"], "account": found["account"], "by": found["by"] or found["by_uid"] or ""}
         known.update(self.details.pop(process, {}))
         self.open_now[(*process, found["service"])] = self._begin(opened=record.time, outcome="open", **known)
 
@@ -114,15 +121,17 @@ class _Pairing:
         session["closed"] = record.time
 
     def _refused(self, record, process, found):
-        account = found["account"] or found["closed"] or found["invalid"] or ""
+        account, address, port = (
+            found[name] or found[name + "_2"] or found[name + "_3"] or "" for name in ("account", "address", "port")
+        )
         if self.refused.get(process) == account and not found["method"]:
             return  # the same attempt in other words
         self.refused[process] = account
         self._begin(
             service="sshd",
             account=account,
-            address=found["address"],
-            port=found["port"],
+            address=address,
+            port=port,
             method=found["method"] or "",
             opened=record.time,
             outcome="refused",

@@ -23,6 +23,7 @@ class Settings(NamedTuple):
     owner: str
     retention_days: int
     free_percent_alarm: int
+    reserve_percent: int
 
 
 def group_of(record_class):
@@ -45,6 +46,7 @@ def load(path=PATH):
             owner=raw["owner"],
             retention_days=int(raw["retention_days"]),
             free_percent_alarm=int(raw["free_percent_alarm"]),
+            reserve_percent=int(raw["reserve_percent"]),
         )
     except FileNotFoundError as error:
         raise SettingsError(

@@ -13,6 +13,7 @@ import grp
 import hashlib
 import os
 import pwd
+import subprocess
 import sys
 import time
 
@@ -22,6 +23,8 @@ from . import store as record_store
 
 OPEN_AHEAD_SECONDS = 15 * 60  # the next day's files are there, append-only, before the first record needs them
 CLOSE_AFTER_SECONDS = 5 * 60  # what arrives at midnight is written by then
+RECEIVER = "order82-collect.service"
+HELD = "/run/order82-records/held"  # we stopped the receiver, not a person
 OPEN_MODE, CLOSED_MODE, FOLDER_MODE = 0o640, 0o440, 0o750
 
 
@@ -127,7 +130,11 @@ def purge(settings, now, report):
 
 
 def watch_disk(settings, report):
-    """Raise an alarm where the store's disk is nearly full. It never makes room: that is for people to do."""
+    """Raise an alarm where the store's disk is nearly full, and stop receiving where it is all but full.
+
+    It never makes room: that is for people to do. rsyslog acknowledges what it could not write for want of room, so
+    the receiver is stopped before; the senders then keep their records until it takes them again.
+    """
     space = os.statvfs(settings.store)
     free = 100 * space.f_bavail // max(space.f_blocks, 1)
     if free < settings.free_percent_alarm:
@@ -135,6 +142,18 @@ def watch_disk(settings, report):
             "the disk of %s has %d %% left, less than %d %%: make it larger; no record is deleted for room"
             % (settings.store, free, settings.free_percent_alarm)
         )
+    if free < settings.reserve_percent:
+        report.alarms.append(
+            "receiving is stopped until %d %% are free; the senders keep their records" % settings.reserve_percent
+        )
+        if not os.path.exists(HELD):
+            subprocess.run(["systemctl", "stop", RECEIVER], check=True)
+            with open(HELD, "w", encoding="ascii"):
+                pass
+    elif os.path.exists(HELD):
+        subprocess.run(["systemctl", "start", "--no-block", RECEIVER], check=True)
+        os.unlink(HELD)
+        report.done.append("receiving goes on: there is room again")
 
 
 def _first_open_day(now):
@@ -224,5 +243,5 @@ def command(arguments):
     tend(settings, time.time(), report)
     for sentence in report.alarms:
         # systemd reads <2> as priority crit (sd-daemon(3)); the journal takes it to both collectors.
-        print("<2>alarm: %s" % sentence, file=sys.stderr)
+        sys.stderr.write("<2>alarm: %s\n" % sentence)
     return {"done": report.done, "alarms": report.alarms}, "\n".join(report.done), 1 if report.alarms else 0

@@ -45,7 +45,10 @@ def key(lab: Lab) -> str:
     lab.do("world", "test -f /root/key || ssh-keygen -q -t ed25519 -N '' -f /root/key")
     public = lab.do("world", "cat /root/key.pub").strip()
     for sender in SENDERS:
-        lab.do(sender, f"grep -qF '{public}' /home/ops/.ssh/authorized_keys || echo '{public}' >> /home/ops/.ssh/authorized_keys")
+        lab.do(
+            sender,
+            f"grep -qF '{public}' /home/ops/.ssh/authorized_keys || echo '{public}' >> /home/ops/.ssh/authorized_keys",
+        )
     return "/root/key"
 
 
@@ -87,8 +90,10 @@ def test_sudo_is_maintenance_and_a_session(lab: Lab, key: str, sender: str, mark
     assert "ops : " in text
     until(
         10,
-        lambda: sessions(lab, "collector1", sender, service="sudo", account="root", by="ops", outcome="closed")
-        or sessions(lab, "collector1", sender, service="sudo", account="root", outcome="closed"),
+        lambda: (
+            sessions(lab, "collector1", sender, service="sudo", account="root", by="ops", outcome="closed")
+            or sessions(lab, "collector1", sender, service="sudo", account="root", outcome="closed")
+        ),
         "the sudo session, closed",
     )
 
@@ -137,4 +142,8 @@ def test_collectors_record_themselves_and_each_other(lab: Lab, mark: str) -> Non
 def test_heartbeat_of_every_forwarder(lab: Lab) -> None:
     for collector in COLLECTORS:
         for sender in (*SENDERS, *COLLECTORS):
-            until(70, lambda at=collector, of=sender: lab.records(at, "measure_state", of, "omrelp"), f"{sender}'s heartbeat")
+            until(
+                70,
+                lambda at=collector, of=sender: lab.records(at, "measure_state", of, "omrelp"),
+                f"{sender}'s heartbeat",
+            )

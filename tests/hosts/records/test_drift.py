@@ -83,13 +83,19 @@ DRIFTS = {
         {"app": {"log_forwarder.journal"}},
     ),
     "TLS switched off": Drift(
-        {"collector1": "sed -i.was 's/tls=\"on\"/tls=\"off\"/' /etc/order82/collect.conf; systemctl restart order82-collect"},
-        {"collector1": "mv /etc/order82/collect.conf.was /etc/order82/collect.conf; systemctl restart order82-collect; sleep 12"},
+        {
+            "collector1": 'sed -i.was \'s/tls="on"/tls="off"/\' /etc/order82/collect.conf; systemctl restart order82-collect'
+        },
+        {
+            "collector1": "mv /etc/order82/collect.conf.was /etc/order82/collect.conf; systemctl restart order82-collect; sleep 12"
+        },
         {"collector1": {"log_collector.listener"}},
     ),
     "clock source removed": Drift(
         {"app": "sed -i.was '/^server/d' /etc/chrony/chrony.conf; systemctl restart chrony"},
-        {"app": "mv /etc/chrony/chrony.conf.was /etc/chrony/chrony.conf; systemctl restart chrony; chronyc waitsync 30 0.1 0 1"},
+        {
+            "app": "mv /etc/chrony/chrony.conf.was /etc/chrony/chrony.conf; systemctl restart chrony; chronyc waitsync 30 0.1 0 1"
+        },
         {"app": {"time_sync.offset", "time_sync.sources"}},
     ),
     "record deleted": Drift(
@@ -98,17 +104,25 @@ DRIFTS = {
         {"collector1": {"log_collector.integrity"}},
     ),
     "record forged": Drift(
-        {"collector2": f"cd {DAY}; chattr -i web.log; cp -a web.log /root/; chmod +w web.log; echo x >> web.log; chmod 0440 web.log; chattr +i web.log"},
-        {"collector2": f"cd {DAY}; chattr -i . web.log; cp -a --remove-destination /root/web.log .; chattr +i web.log ."},
+        {
+            "collector2": f"cd {DAY}; chattr -i web.log; cp -a web.log /root/; chmod +w web.log; echo x >> web.log; chmod 0440 web.log; chattr +i web.log"
+        },
+        {
+            "collector2": f"cd {DAY}; chattr -i . web.log; cp -a --remove-destination /root/web.log .; chattr +i web.log ."
+        },
         {"collector2": {"log_collector.integrity"}},
     ),
     "day deleted": Drift(
-        {"collector1": f"chattr -a /srv/records/session; chattr -i {DAY}; mv {DAY} /root/day; chattr +a /srv/records/session"},
-        {"collector1": f"chattr -a /srv/records/session; mv /root/day {DAY}; chattr +i {DAY}; chattr +a /srv/records/session"},
+        {
+            "collector1": f"chattr -a /srv/records/session; chattr -i {DAY}; mv {DAY} /root/day; chattr +a /srv/records/session"
+        },
+        {
+            "collector1": f"chattr -a /srv/records/session; mv /root/day {DAY}; chattr +i {DAY}; chattr +a /srv/records/session"
+        },
         {"collector1": {"log_collector.retention"}},
     ),
     "retention lowered in the settings": Drift(
-        {"collector2": "sed -i.was 's/\"retention_days\": 60/\"retention_days\": 30/' /etc/order82/records.json"},
+        {"collector2": 'sed -i.was \'s/"retention_days": 60/"retention_days": 30/\' /etc/order82/records.json'},
         {"collector2": "mv /etc/order82/records.json.was /etc/order82/records.json"},
         {"collector2": {f"log_collector.{name}" for name in STORE_CHECKS}},
     ),
@@ -174,10 +188,7 @@ def test_drift_is_seen(lab: Lab, broken: Drift, tmp_path: Path) -> None:
     result = lab.inspect(tmp_path)
     assert red(result) == broken.red
     touched = {
-        provision
-        for one in result["results"]
-        if one["outcome"] in ("fail", "error")
-        for provision in one["provisions"]
+        provision for one in result["results"] if one["outcome"] in ("fail", "error") for provision in one["provisions"]
     }
     assert {one["id"] for one in result["provisions"] if one["outcome"] in ("fail", "error")} == touched
 

@@ -18,7 +18,9 @@ HOST_KEY = ("/etc/order82/tls/host.crt", "/etc/order82/tls/host.key")
 WORLD = "find /etc /root /usr /var/spool/cron /var/lib /tmp /srv -xdev -newer /run/before -type f | grep -v -e ^/srv/records/ -e ^/var/lib/systemd/ -e ^/var/lib/order82-forward/ -e ^/var/lib/chrony/ -e ^/var/lib/private/ || true"
 
 
-def send(lab: Lab, sender: str, collector: str, cert: str, key: str, *messages: bytes, repeat: int = 1) -> tuple[int, str]:
+def send(
+    lab: Lab, sender: str, collector: str, cert: str, key: str, *messages: bytes, repeat: int = 1
+) -> tuple[int, str]:
     """Send messages from a host of the lab; the exit code and what the client printed."""
     lab.do(sender, f"echo {base64.b64encode(CLIENT).decode()} | base64 -d > /root/relp_client.py")
     done = lab.host(sender).run(
@@ -43,14 +45,18 @@ def keep_message(lab: Lab, collector: str, message: bytes, mark: str, repeat: in
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_host_name_with_a_path_in_it(lab: Lab, collector: str, mark: str) -> None:
-    _raw, record = keep_message(lab, collector, f"<14>1 2026-11-24T00:00:00Z ../../etc/cron.d/x a - - - {mark}".encode(), mark)
+    _raw, record = keep_message(
+        lab, collector, f"<14>1 2026-11-24T00:00:00Z ../../etc/cron.d/x a - - - {mark}".encode(), mark
+    )
     assert "name" in record.stored["marks"].split()
     assert not lab.host(collector).file("/etc/cron.d/x").exists
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_64_kib(lab: Lab, collector: str, mark: str) -> None:
-    raw, record = keep_message(lab, collector, b"<14>1 2026-11-24T00:00:00Z app a - - - " + mark.encode() + b"x", mark, 65536)
+    raw, record = keep_message(
+        lab, collector, b"<14>1 2026-11-24T00:00:00Z app a - - - " + mark.encode() + b"x", mark, 65536
+    )
     assert "long" in record.stored["marks"].split()
     assert mark.encode() + b"x" * 65536 in raw
 
@@ -83,7 +89,10 @@ def test_ordinary_message_bears_no_mark(lab: Lab, collector: str, mark: str) -> 
 @pytest.mark.parametrize("record_class", ["../../../etc", "no_such_class", "session/../system"])
 def test_class_that_does_not_exist(lab: Lab, collector: str, record_class: str, mark: str) -> None:
     _raw, record = keep_message(
-        lab, collector, f'<14>1 2026-11-24T00:00:00Z app a - - [order82@32473 class="{record_class}"] {mark}'.encode(), mark
+        lab,
+        collector,
+        f'<14>1 2026-11-24T00:00:00Z app a - - [order82@32473 class="{record_class}"] {mark}'.encode(),
+        mark,
     )
     assert record.sent["class"] == record_class
 
@@ -116,12 +125,18 @@ def strangers(lab: Lab) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 @pytest.mark.parametrize("stranger", ["another authority", "no certificate", "no TLS"])
-def test_stranger_is_refused_and_it_is_recorded(lab: Lab, strangers: dict, collector: str, stranger: str, mark: str) -> None:
+def test_stranger_is_refused_and_it_is_recorded(
+    lab: Lab, strangers: dict, collector: str, stranger: str, mark: str
+) -> None:
     day = "/srv/records/security_event/$(date -u +%F)"
     seen = f"cat {day}/{collector}.log | grep -acF 10.82.2.100 || true"
     before = {at: int(lab.do(at, seen)) for at in COLLECTORS}
-    code, said = send(lab, "world", collector, *strangers[stranger], f"<14>1 2026-11-24T00:00:00Z app a - - - {mark}".encode())
+    code, said = send(
+        lab, "world", collector, *strangers[stranger], f"<14>1 2026-11-24T00:00:00Z app a - - - {mark}".encode()
+    )
     assert (code, "OK" in said) == (1, False), said
     lab.do(collector, f"! grep -raF {mark} /srv/records")
     for at in COLLECTORS:
-        until(10, lambda at=at: int(lab.do(at, seen)) > before[at], f"the refusal of {stranger} by {collector}, on {at}")
+        until(
+            10, lambda at=at: int(lab.do(at, seen)) > before[at], f"the refusal of {stranger} by {collector}, on {at}"
+        )

@@ -13,7 +13,7 @@ from ..conftest import Lab
 COLLECTORS = ("collector1", "collector2")
 STORE = "/root/store"
 # The command reads its settings from one place; a mount namespace gives it others without touching the host's.
-TEND = "unshare --mount sh -c 'mount --bind /root/store.json /etc/order82/records.json && {} /usr/sbin/order82 records tend --json'"
+TEND = "unshare --mount sh -c 'mount --bind /root/store.json /etc/order82/records.json && {} /usr/bin/order82 records tend --json'"
 
 
 class Store:
@@ -44,6 +44,7 @@ def store(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Store]:
         "owner": "order82-collect",
         "retention_days": 60,
         "free_percent_alarm": 1,
+        "reserve_percent": 0,
     }
     lab.do(
         collector,
@@ -67,7 +68,9 @@ def test_sixtieth_day_stays_and_the_day_before_it_goes(store: Store) -> None:
 def test_full_disk_alarms_and_nothing_goes_early(store: Store) -> None:
     store.lab.do(store.collector, f"mount -t tmpfs -o size=4M none {STORE}")
     store.tend(f"{store.day(59)} 12:00:00")
-    store.lab.do(store.collector, f"head -c 8M /dev/zero >> {STORE}/session/{store.day(59)}/web.log 2>/dev/null || true")
+    store.lab.do(
+        store.collector, f"head -c 8M /dev/zero >> {STORE}/session/{store.day(59)}/web.log 2>/dev/null || true"
+    )
     report = store.tend()
     assert any("no record is deleted" in sentence for sentence in report["alarms"])
     assert store.day(59) in store.days()

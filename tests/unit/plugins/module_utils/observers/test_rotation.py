@@ -14,9 +14,15 @@ from ansible_collections.order82.baseline.plugins.module_utils.observers import 
         ("rotating pattern: /var/log/a.log  weekly (4 rotations)", 28),
         ("rotating pattern: /var/log/a.log  after 1 days (60 rotations)", 60),
         # Debian 13's logrotate says more, and breaks the list of paths over lines.
-    ("rotating pattern: /var/log/dpkg.log monthly empty log files are not rotated, (12 rotations), old logs are removed", 360),
-    ("rotating pattern: /var/log/a.log\n/var/log/b.log after 1 days empty log files are rotated, (60 rotations), old", 60),
-    ("rotating pattern: /var/log/a.log  1048576 bytes (5 rotations)", 0),
+        (
+            "rotating pattern: /var/log/dpkg.log monthly empty log files are not rotated, (12 rotations), old logs are removed",
+            360,
+        ),
+        (
+            "rotating pattern: /var/log/a.log\n/var/log/b.log after 1 days empty log files are rotated, (60 rotations), old",
+            60,
+        ),
+        ("rotating pattern: /var/log/a.log  1048576 bytes (5 rotations)", 0),
         ("rotating pattern: /var/log/a.log\n/var/log/b.log\n  after 1 days (60 rotations)", 60),
     ],
 )

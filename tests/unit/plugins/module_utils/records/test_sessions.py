@@ -119,3 +119,41 @@ def test_same_process_number_after_a_restart_is_another_session():
     after = [text.replace('boot="b1"', 'boot="b2"') for text in lines(LOGIN[2])]
     first, second = pair("web", lines(*LOGIN[:2]) + after)
     assert (first["outcome"], second["outcome"]) == ("open", "closed_only")
+
+
+def test_name_cannot_pretend_another_address():
+    (one,) = pair("web", lines((3, "sshd", 60, "Invalid user x from 9.9.9.9 port 1 from 198.51.100.10 port 7")))
+    assert (one["address"], one["port"], one["account"]) == ("198.51.100.10", "7", "x from 9.9.9.9 port 1")
+
+
+def test_name_cannot_pretend_a_login():
+    found = pair(
+        "web",
+        lines(
+            (
+                3,
+                "sshd",
+                60,
+                "Invalid user Accepted password for root from 9.9.9.9 port 1 ssh2 from 198.51.100.10 port 7",
+            ),
+            (
+                3,
+                "sshd",
+                61,
+                "Invalid user pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0) from 198.51.100.10 port 8",
+            ),
+        ),
+    )
+    assert [(one["outcome"], one["address"]) for one in found] == [("refused", "198.51.100.10")] * 2
+
+
+def test_local_user_cannot_speak_for_sshd():
+    forged = [text.replace('uid="0"', 'uid="1000"') for text in lines(*LOGIN)]
+    assert pair("web", forged) == []
+
+
+def test_sudo_of_debian_12_names_a_number():
+    (one,) = pair(
+        "web", lines((5, "sudo", 70, "pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)"))
+    )
+    assert one["by"] == "1000"

@@ -28,7 +28,7 @@ def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(record_settings, "group_of", lambda _class: grp.getgrgid(os.getegid())[0])
     root = tmp_path / "records"
     root.mkdir()
-    yield record_settings.Settings(str(root), ("session",), ("web", "gateway"), pwd.getpwuid(os.geteuid())[0], 60, 1)
+    yield record_settings.Settings(str(root), ("session",), ("web", "gateway"), pwd.getpwuid(os.geteuid())[0], 60, 1, 0)
     subprocess.run(["chattr", "-R", "-a", "-i", str(root)], check=True)
 
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every role goes away again, and no record with it; applied anew, all is as before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..conftest import Lab, until
+
+STORE = "cd /srv/records && find . -type f ! -newer /run/removed -print0 | sort -z | xargs -0 sha256sum | sha256sum"
+
+
+def test_collector_keeps_its_store(lab: Lab) -> None:
+    lab.do("collector2", "systemctl stop order82-collect order82-records.timer; touch /run/removed")
+    before = lab.do("collector2", STORE)
+    lab.play(
+        "site.yml", "--limit", "collector2", "-e", "log_collector_state=absent", "-e", "log_forwarder_state=absent"
+    )
+    assert lab.do("collector2", STORE) == before
+    assert not lab.host("collector2").file("/etc/systemd/system/order82-collect.service").exists
+    day = "/srv/records/session/$(date -u +%F)/web.log"
+    assert lab.host("collector2").run(f"truncate --size 0 {day}").rc != 0, "still append-only"
+
+
+def test_sender_keeps_its_journal_and_its_logs(lab: Lab, mark: str) -> None:
+    lab.do("web", f"logger -t probe {mark}")
+    until(10, lambda: lab.host("web").run(f"grep -q {mark} /var/log/syslog").rc == 0, "the local text log")
+    lab.play("site.yml", "--limit", "web", "-e", "log_forwarder_state=absent", "-e", "time_sync_state=absent")
+    assert mark in lab.do("web", f"journalctl -o cat -t probe --grep {mark}")
+    lab.do("web", f"grep -q {mark} /var/log/syslog")
+    assert lab.do("web", "systemctl list-units --all --no-legend 'order82-*'") == ""
+    assert not lab.host("web").package("chrony").is_installed
+    # What keeps the local copies for sixty days stays: the packages' own rules would delete them tonight.
+    assert "rotate 60" in lab.do("web", "cat /etc/logrotate.d/rsyslog")
+
+
+def test_shared_parts_go_last(lab: Lab) -> None:
+    lab.play(
+        "site.yml", "--limit", "web",
+        "-e", "log_forwarder_state=absent", "-e", "time_sync_state=absent", "-e", "order82_state=absent",
+    )  # fmt: skip
+    assert not lab.host("web").file("/etc/order82").exists
+    assert not lab.host("web").file("/usr/bin/order82").exists
+
+
+def test_second_removal_changes_nothing(lab: Lab) -> None:
+    said = lab.play(
+        "site.yml", "--limit", "web",
+        "-e", "log_forwarder_state=absent", "-e", "time_sync_state=absent", "-e", "order82_state=absent",
+    )  # fmt: skip
+    assert "changed=0" in said
+
+
+def test_applied_again_all_is_as_before(lab: Lab, tmp_path: Path, mark: str) -> None:
+    lab.play("site.yml")
+    lab.do("web", f"logger -t probe {mark}")
+    for collector in ("collector1", "collector2"):
+        until(20, lambda at=collector: lab.records(at, "system", "web", mark), f"{mark} on {collector}")
+    bad = [one for one in lab.inspect(tmp_path)["results"] if one["outcome"] not in ("pass", "not_applicable")]
+    assert [(one["host"], one["check"], one["observed"]) for one in bad] == []

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole lab: every managed host is recorded, an exception is seen as one, a host out of reach is not forgotten."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from ..conftest import Lab, until
+
+COLLECTORS = ("collector1", "collector2")
+MANAGED = (*COLLECTORS, "gateway", "web")
+
+
+def test_subscriber_reaches_the_outside_through_the_gateway(lab: Lab) -> None:
+    lab.do("subscriber", "ping -c 2 -W 2 198.18.0.10")
+
+
+@pytest.mark.parametrize("host", MANAGED)
+def test_every_managed_host_is_recorded_twice(lab: Lab, host: str, mark: str) -> None:
+    lab.do(host, f"logger -t probe {mark}")
+    for collector in COLLECTORS:
+        until(10, lambda at=collector: lab.records(at, "system", host, mark), f"{mark} of {host} on {collector}")
+
+
+def test_collection_leaves_unmanaged_hosts_alone(lab: Lab) -> None:
+    for host in ("subscriber", "outside"):
+        assert not lab.host(host).file("/etc/order82").exists
+
+
+def test_host_out_of_reach_is_not_run_and_the_report_still_comes(lab: Lab, tmp_path: Path) -> None:
+    ghost = tmp_path / "ghost.yml"
+    ghost.write_text(
+        "all: {children: {webs: {hosts: {ghost: {order82_address: 10.82.3.99, ansible_host: ghost.invalid}}}}}\n"
+    )
+    result = lab.inspect(tmp_path, "-i", str(ghost))
+    outcomes = {host: {one["outcome"] for one in result["results"] if one["host"] == host} for host in ("ghost", "web")}
+    assert outcomes["ghost"] <= {"not_run", "not_applicable"}
+    assert "not_run" in outcomes["ghost"]
+    assert "pass" in outcomes["web"]
+    assert not any(one["outcome"] == "pass" for one in result["provisions"] if "time_sync.running" in one["checks"])
+    assert (tmp_path / "latest" / "index.html").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("days", "outcome"), [(1, "waived"), (-1, "fail")])
+def test_waived_is_neither_passed_nor_failed_until_it_expires(
+    lab: Lab, tmp_path: Path, days: int, outcome: str
+) -> None:
+    expires = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=days)
+    waivers = tmp_path / "waivers.yml"
+    waivers.write_text(
+        "order82_waivers: [{check: order82.key, hosts: [web], reason: a test, owner: the tester, "
+        f"expires: '{expires}'}}]\n"
+    )
+    lab.do("web", "chmod 0644 /etc/order82/tls/host.key")
+    try:
+        result = lab.inspect(tmp_path, "-e", f"@{waivers}")
+    finally:
+        lab.do("web", "chmod 0640 /etc/order82/tls/host.key")
+    (one,) = [one for one in result["results"] if (one["host"], one["check"]) == ("web", "order82.key")]
+    assert one["outcome"] == outcome
+    (provision,) = [one for one in result["provisions"] if one["id"] == "art14-3"]
+    assert provision["outcome"] == outcome
+
+
+def test_limited_inspection_says_so(lab: Lab, tmp_path: Path) -> None:
+    result = lab.inspect(tmp_path, "--limit", "web")
+    assert {one["host"] for one in result["results"]} == {"web"}
