@@ -85,7 +85,7 @@ def _law(law: object, application: object, files: dict[str, str]) -> Law:
     if not isinstance(top["order"], int):
         raise DataError(f"{where}: order is no number; write the order's number")
     unit_types = {
-        name: both_languages(_whole(text), f"{where}, unit type '{name}'")
+        name: both_languages(text, f"{where}, unit type '{name}'")
         for name, text in _mapping(top["unit_types"], f"{where}, unit_types").items()
     }
     clauses = _provisions(top["provisions"], unit_types, where)
@@ -104,7 +104,7 @@ def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -
     for number, written in enumerate(entries, start=1):
         name = written.get("id") if isinstance(written, Mapping) else None
         here = f"{where}, provision '{name}'" if name else f"{where}, provision number {number}"
-        entry = refuse_keys(_whole(written), here, ("id", "binds", "kind", *LANGUAGES, "zh_checked"))
+        entry = refuse_keys(written, here, ("id", "binds", "kind", *LANGUAGES, "zh_checked"))
         if words(name, f"{here}, id") in found:
             raise DataError(f"{here} stands twice; give each provision an id of its own")
         if not isinstance(entry["zh_checked"], bool):
@@ -125,21 +125,6 @@ def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -
             None,
         )
     return found
-
-
-def _whole(entry: object) -> object:
-    """Put an English sentence together again.
-
-    The law's file writes its entries in braces, where YAML cuts a sentence without quotes at its commas: what follows
-    the first comma arrives as keys without a value. They are the rest of the sentence, if C(en) is the last real key.
-    """
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("en"), str):
-        return entry
-    keys = list(entry)
-    rest = keys[keys.index("en") + 1 :]
-    if not all(isinstance(key, str) and entry[key] is None for key in rest):
-        return entry
-    return {**{key: entry[key] for key in keys if key not in rest}, "en": ", ".join((entry["en"], *rest))}
 
 
 def _application(application: object, clauses: Mapping[str, Provision]) -> tuple[dict, dict, dict]:
