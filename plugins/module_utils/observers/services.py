@@ -16,9 +16,17 @@ _PROPERTIES = (
 )
 
 
-def _unit(unit):
-    shown = command(["systemctl", "show", "--property", ",".join(_PROPERTIES), "--", unit])
-    values = dict(line.partition("=")[::2] for line in shown.splitlines())
+def _look(units):
+    """The facts of each unit, from one call of systemctl: it answers in the order of the question."""
+    shown = command(["systemctl", "show", "--property", ",".join(_PROPERTIES), "--", *units])
+    blocks = shown.strip("\n").split("\n\n") if units else []
+    return {
+        unit: _facts(dict(line.partition("=")[::2] for line in block.splitlines()))
+        for unit, block in zip(units, blocks)
+    }
+
+
+def _facts(values):
     return {
         "loaded": values["LoadState"] == "loaded",
         "masked": values["LoadState"] == "masked",
@@ -30,8 +38,12 @@ def _unit(unit):
     }
 
 
+def _unit(unit):
+    return _look([unit])[unit]
+
+
 def _units(units):
-    seen = {unit: _unit(unit) for unit in units}
+    seen = _look(units)
     return {
         "states": {unit: facts["state"] for unit, facts in seen.items()},
         "inactive": sorted(unit for unit, facts in seen.items() if not facts["active"]),
