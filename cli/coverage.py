@@ -21,7 +21,10 @@ def show(options: argparse.Namespace) -> None:
         module = importlib.import_module(MODULE)
     except ModuleNotFoundError as error:
         raise BaselineError(f"the collection in this checkout is not whole: there is no module {error.name}") from error
-    found = module.coverage()
+    try:
+        found = module.coverage()
+    except ValueError as error:  # the loaders' own sentences: which file, which entry, how to mend it
+        raise BaselineError(str(error)) from error
     if options.json:
         json.dump(found, sys.stdout, ensure_ascii=False, indent=2)
         print()
