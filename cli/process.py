@@ -71,7 +71,7 @@ def foreground(command: Sequence[str | Path], **options: Any) -> int:
 def become(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> NoReturn:
     """Turn into a program, so that its input, its signals and its exit code are untouched."""
     words = [str(word) for word in command]
-    os.execvpe(words[0], words, dict(env or os.environ))  # noqa: S606
+    os.execvpe(words[0], words, dict(env or os.environ))
 
 
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], at_once: int = 8) -> list[Result]:

@@ -30,7 +30,7 @@ PACKAGES = [
 # fmt: on
 # journald seals its files with libgcrypt, which only trixie's systemd does not depend on.
 ALSO = {"bookworm": [], "trixie": ["libgcrypt20"]}
-SCRATCH = Path("/var/tmp")  # noqa: S108 - apt's own user must be able to read there, as it can't in root's home
+SCRATCH = Path("/var/tmp")  # apt's own user must be able to read there, as it can't in root's home
 KEPT = ("var/lib/dpkg/status", "etc/apt/sources.list")
 
 

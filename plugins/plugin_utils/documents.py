@@ -64,7 +64,7 @@ def parse_yaml(text: str, where: str) -> object:
     :raises DataError: it isn't YAML, or a key stands twice.
     """
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (a subclass of the safe loader)
+        return yaml.load(text, Loader=_StrictLoader)  # a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise DataError(f"{where}{line}: {error.problem or error}") from error
