@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
+
+from . import processes
 
 _JOURNALCTL = ["journalctl", "--quiet", "--no-pager", "--output=json", "--output-fields=PRIORITY"]
 
@@ -31,12 +32,7 @@ def target(cursors, start):
 
 def cursors_back(cursor, entries):
     """The cursors of the journal's entries, from this one backwards."""
-    done = subprocess.run(
-        [*_JOURNALCTL, "--reverse", "--lines=%d" % entries, "--cursor=" + cursor],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    done = processes.run([*_JOURNALCTL, "--reverse", "--lines=%d" % entries, "--cursor=" + cursor], seconds=120)
     return [json.loads(row)["__CURSOR"] for row in done.stdout.splitlines()]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 
 from . import forward
@@ -59,7 +60,7 @@ def main(argv=None):
     arguments = _parser().parse_args(argv)
     try:
         document, text, code = arguments.run(arguments)
-    except (SettingsError, OSError, ValueError) as error:
+    except (SettingsError, OSError, ValueError, subprocess.SubprocessError) as error:
         sys.stderr.write("order82: %s\n" % error)
         return 2
     try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 from typing import NamedTuple
 
-COMMAND_SECONDS = 20
+from .. import processes
 
 
 class ObservationError(Exception):
@@ -86,18 +86,11 @@ def command(argv, ok=(0,), stderr=False):
     :raises ObservationError: it is not installed, took too long, or ended with another code.
     """
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
-        )
+        done = processes.run(argv)
     except FileNotFoundError as error:
         raise ObservationError("'%s' is not installed" % argv[0]) from error
     except subprocess.TimeoutExpired as error:
-        raise ObservationError("'%s' did not end within %d s" % (" ".join(argv), COMMAND_SECONDS)) from error
+        raise ObservationError("'%s' did not end within %d s" % (" ".join(argv), processes.SECONDS)) from error
     if done.returncode not in ok:
         said = done.stderr.decode("utf-8", "replace").strip() or done.stdout.decode("utf-8", "replace").strip()
         raise ObservationError("'%s' ended with code %d: %s" % (" ".join(argv), done.returncode, said[:300]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import calendar
 import os
-import subprocess
 import time
 
+from .. import processes
 from ._registry import Argument, Observer, command
 
 
@@ -19,13 +19,7 @@ def _certificate(path, ca):
         for line in command(["openssl", "x509", "-noout", "-enddate", "-subject", "-in", path]).splitlines()
     )
     ends = calendar.timegm(time.strptime(shown["notAfter"], "%b %d %H:%M:%S %Y GMT"))
-    verified = subprocess.run(
-        ["openssl", "verify", "-CAfile", ca, path],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
+    verified = processes.run(["openssl", "verify", "-CAfile", ca, path])
     return {
         "exists": True,
         "trusted": verified.returncode == 0,

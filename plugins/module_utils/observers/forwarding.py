@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-import subprocess
 
+from .. import processes
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 100000
@@ -57,7 +57,7 @@ def _way(address, port, cursor_file):
 
 
 def _entries_after(cursor, cursor_file):
-    done = subprocess.run(
+    done = processes.run(
         [
             "journalctl",
             "--quiet",
@@ -66,10 +66,7 @@ def _entries_after(cursor, cursor_file):
             "--output-fields=PRIORITY",
             "--after-cursor=" + cursor,
             "--lines=%d" % _MOST,
-        ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
+        ]
     )
     if done.returncode:
         raise ObservationError(

@@ -7,9 +7,9 @@ import glob
 import json
 import os
 import re
-import subprocess
 import time
 
+from .. import processes
 from ._registry import Observer, command
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -32,14 +32,7 @@ def size(text):
 
 
 def _first_entry_time():
-    with subprocess.Popen(
-        ["journalctl", "--no-pager", "--quiet", "--output=json", "--output-fields=PRIORITY"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        line = process.stdout.readline()
-        process.kill()
+    line = processes.first_line(["journalctl", "--no-pager", "--quiet", "--output=json", "--output-fields=PRIORITY"])
     return int(json.loads(line)["__REALTIME_TIMESTAMP"]) / 1e6 if line else time.time()
 
 

@@ -13,10 +13,10 @@ import grp
 import hashlib
 import os
 import pwd
-import subprocess
 import sys
 import time
 
+from .. import processes
 from ..observers import ObservationError, observe
 from . import settings as record_settings
 from . import store as record_store
@@ -147,13 +147,19 @@ def watch_disk(settings, report):
             "receiving is stopped until %d %% are free; the senders keep their records" % settings.reserve_percent
         )
         if not os.path.exists(HELD):
-            subprocess.run(["systemctl", "stop", RECEIVER], check=True)
+            _systemctl("stop", RECEIVER)
             with open(HELD, "w", encoding="ascii"):
                 pass
     elif os.path.exists(HELD):
-        subprocess.run(["systemctl", "start", "--no-block", RECEIVER], check=True)
+        _systemctl("start", "--no-block", RECEIVER)
         os.unlink(HELD)
         report.done.append("receiving goes on: there is room again")
+
+
+def _systemctl(*words):
+    done = processes.run(["systemctl", *words], seconds=120)
+    if done.returncode:
+        raise OSError("systemctl %s: %s" % (" ".join(words), done.stderr.decode("utf-8", "replace").strip()))
 
 
 def _first_open_day(now):

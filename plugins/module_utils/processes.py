@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place where the code on hosts starts other programs: without a shell, without input, in a known environment.
+
+It also runs where there is no Ansible (in the zipapp, and as the program of an inspection), so C(run_command) of an
+AnsibleModule is not to be had.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+SECONDS = 20
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+def run(argv, seconds=SECONDS):
+    """Run a program to its end.
+
+    :param list argv: the program and its arguments.
+    :param int seconds: how long it may take.
+    :return: subprocess.CompletedProcess: C(returncode), and C(stdout) and C(stderr) as bytes.
+    :raises OSError: it can't be started; FileNotFoundError where it is not installed.
+    :raises subprocess.TimeoutExpired: it took too long and was killed.
+    """
+    return subprocess.run(  # pylint: disable=ansible-bad-function
+        argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False, env=_ENVIRONMENT
+    )
+
+
+def first_line(argv):
+    """The first line that a program prints, as bytes; it is ended then."""
+    with subprocess.Popen(  # pylint: disable=ansible-bad-function
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_ENVIRONMENT
+    ) as process:
+        line = process.stdout.readline()
+        process.kill()
+    return line
