@@ -42,7 +42,7 @@ def complete(lab: Lab, collector: str, mark: str) -> None:
     path = "/srv/records/system/$(date -u +%F)/web.log"
     numbers = f"grep -ao 'number [0-9]* of {mark}' {path} | sort -u | wc -l"
     try:
-        until(90, lambda: int(lab.do(collector, numbers)) >= COUNT, f"{COUNT} numbers on {collector}")
+        until(300, lambda: int(lab.do(collector, numbers)) >= COUNT, f"{COUNT} numbers on {collector}")
     except AssertionError as error:
         pytest.fail(f"{error}; there are {lab.do(collector, numbers).strip()}")
     # Without --day the count goes over midnight too.
