@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import ssl
+import time
 
 from .. import processes
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 100000
+_NEVER = 1000000000  # seconds: nothing was ever handed over
+_KEPT_EVERY = 100  # a forwarder saves its place every so many messages: so many entries may seem to wait
 _OFFERS = b"relp_version=0\nrelp_software=order82,0,order82\ncommands=syslog"
 _RELP_OPEN = b"1 open %d %s\n" % (len(_OFFERS), _OFFERS)
 
@@ -36,7 +40,7 @@ def _forwarding(collectors, port, folder, silence_seconds):
         "ways": ways,
         "unconnected": sorted(name for name, way in ways.items() if not way["connected"]),
         "unanswered": sorted(name for name, way in ways.items() if not 0 <= way["answered_seconds"] <= silence_seconds),
-        "most_behind": max((way["behind_entries"] for way in ways.values()), default=0),
+        "longest_wait_seconds": max((way["waiting_seconds"] for way in ways.values()), default=0),
     }
 
 
@@ -48,15 +52,25 @@ def _way(address, port, cursor_file):
             cursor = file.read().strip()
     except FileNotFoundError:
         cursor = ""
+    waiting = _entries_after(cursor, cursor_file) if cursor else []
     return {
         "connected": bool(open_now),
         "answered_seconds": min((one["answer_ms"] for one in open_now), default=-1000) // 1000,
         "unsent_bytes": sum(one["unsent"] for one in open_now),
-        "behind_entries": _entries_after(cursor, cursor_file) if cursor else _MOST,
+        "behind_entries": len(waiting) if cursor else _MOST,
+        "waiting_seconds": _wait(waiting, time.time()) if cursor else _NEVER,
     }
 
 
+def _wait(entries, now):
+    """For how long the journal's oldest entry has waited that is certainly not handed over yet."""
+    if len(entries) <= _KEPT_EVERY:
+        return 0
+    return int(now - int(json.loads(entries[_KEPT_EVERY])["__REALTIME_TIMESTAMP"]) / 1000000)
+
+
 def _entries_after(cursor, cursor_file):
+    """The journal's entries after a place, oldest first: the last 100,000 of them."""
     done = processes.run(
         [
             "journalctl",
@@ -73,7 +87,7 @@ def _entries_after(cursor, cursor_file):
             "journalctl does not know the place in %s: %s"
             % (cursor_file, done.stderr.decode("utf-8", "replace").strip())
         )
-    return done.stdout.count(b"\n")
+    return done.stdout.splitlines()
 
 
 def _listener(address, port, ca):
@@ -120,11 +134,12 @@ OBSERVERS = {
             "silence_seconds": Argument(int, "a way without an answer for so many seconds is cut", 180),
         },
         facts={
-            "ways": "dict: collector to connected, answered_seconds (-1: no connection), unsent_bytes, behind_entries",
+            "ways": "dict: collector to connected, answered_seconds (-1: no connection), unsent_bytes, "
+            "behind_entries (at most 100000; 100 are normal, a place is saved every 100 messages), waiting_seconds",
             "unconnected": "list: collectors to which no connection is established",
             "unanswered": "list: collectors that did not answer for longer than that, or not at all",
-            "most_behind": "int: journal entries not yet handed to the collector that is furthest behind, at most "
-            "100000 (up to 100 are normal: a place is kept every 100 messages)",
+            "longest_wait_seconds": "int: for how long the oldest journal entry that is certainly not handed over yet "
+            "has waited, of the collector that is furthest behind",
         },
     ),
     "record_listener": Observer(

@@ -136,6 +136,16 @@ DRIFTS = {
         {"web": "systemctl start order82-forward@collector2; sleep 4"},
         {"web": {"log_forwarder.running", "log_forwarder.forwarding"}},
     ),
+    "forwarder hangs": Drift(
+        {
+            # Stopped, it can't save its place: the one of four minutes ago, with what waits since then.
+            "web": "systemctl kill --signal=STOP order82-forward@collector1; cd /var/lib/order82-forward; "
+            "journalctl -q -n 101 -o json --output-fields=PRIORITY --until -240s | head -1 | "
+            'python3 -c \'import json; print(json.loads(input())["__CURSOR"], end="")\' > collector1.cursor',
+        },
+        {"web": "systemctl kill --signal=CONT order82-forward@collector1; seq 200 | systemd-cat -t probe; sleep 2"},
+        {"web": {"log_forwarder.forwarding"}},
+    ),
     "host silent": Drift(
         {
             "app": "systemctl stop 'order82-forward@*'; sleep 1",
