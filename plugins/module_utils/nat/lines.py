@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The texts of C(nat_mapping) records, written and read (docs/nat_records.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+
+PROGRAM = "order82-nat-mapping"
+MOST_CHARACTERS = 8000  # of a list; a text that is longer than 8192 would be marked by the collector
+
+_TEXT = re.compile(r"(?P<kind>beat|flows|plan|stop|epoch)(?P<pairs>(?: [a-z]+=[^ ]*)+)(?: (?P<list>\S.*))?")
+
+
+class LineError(ValueError):
+    """A text that is none of ours, or is damaged; says what is wrong with it."""
+
+
+def seconds(milliseconds):
+    """Unix milliseconds as the seconds of a record: three decimals."""
+    return "%d.%03d" % divmod(milliseconds, 1000)
+
+
+def milliseconds(text):
+    """The seconds of a record as Unix milliseconds."""
+    whole, point, fraction = text.partition(".")
+    if not (point and len(fraction) == 3):
+        raise LineError("%r is no time: seconds with three decimals are" % text)
+    return int(whole) * 1000 + int(fraction)
+
+
+def checksum(entries):
+    """The C(crc) of a list, as it stands in the text."""
+    return "%08x" % zlib.crc32(entries.encode("utf-8"))
+
+
+def plan_id(entries):
+    """The C(id) of a plan: who owns which ports, whatever the order.
+
+    :param entries: iterable of str, as in a C(plan) text.
+    """
+    return hashlib.sha256("".join(entry + "\n" for entry in sorted(entries)).encode("utf-8")).hexdigest()[:16]
+
+
+def parts(entries, most=MOST_CHARACTERS):
+    """Cut entries into lists that are short enough for one text each.
+
+    :return: list of lists of str; none where there are no entries.
+    """
+    found = []
+    room = 0
+    for entry in entries:
+        if not found or len(entry) + 1 > room:
+            found.append([])
+            room = most
+        found[-1].append(entry)
+        room -= len(entry) + 1
+    return found
+
+
+class Stream:
+    """Numbers the texts of one running recorder.
+
+    :param int began: Unix milliseconds at which it began.
+    """
+
+    def __init__(self, began):
+        self.run = began
+        self.seq = 0
+
+    def beat(self, at, plan, counts):
+        """:param dict counts: C(open), C(begun), C(ended), C(lost)."""
+        return self._text(
+            "beat",
+            "at=%s plan=%s open=%d begun=%d ended=%d lost=%d"
+            % (seconds(at), plan or "none", counts["open"], counts["begun"], counts["ended"], counts["lost"]),
+        )
+
+    def flows(self, at, entries):
+        """:param list entries: as many as :func:`parts` puts into one list."""
+        text = ";".join(entries)
+        return self._text("flows", "at=%s n=%d crc=%s %s" % (seconds(at), len(entries), checksum(text), text))
+
+    def plan(self, entries):
+        """All texts of a plan."""
+        lists = parts(entries)
+        identity = plan_id(entries)
+        texts = []
+        for number, one in enumerate(lists, 1):
+            text = ";".join(one)
+            head = "id=%s part=%d/%d n=%d crc=%s" % (identity, number, len(lists), len(one), checksum(text))
+            texts.append(self._text("plan", head + " " + text))
+        return texts
+
+    def stop(self, at):
+        """The last text of a recorder that ends in order."""
+        return self._text("stop", "at=" + seconds(at))
+
+    def _text(self, kind, rest):
+        self.seq += 1
+        return "%s run=%d seq=%d %s" % (kind, self.run, self.seq, rest)
+
+
+def epoch(plan, bound, at):
+    """:param str bound: C(begin) or C(end)."""
+    return "epoch plan=%s %s=%s" % (plan, bound, seconds(at))
+
+
+def parse(text):
+    """Read a text.
+
+    :return: (str, dict, list): the kind, its pairs as they stand, and the entries of its list.
+    :raises LineError: it is none of ours, or its list is not the one that was written.
+    """
+    found = _TEXT.fullmatch(text)
+    if not found:
+        raise LineError("no text of a NAT record")
+    pairs = dict(pair.split("=", 1) for pair in found["pairs"].split())
+    entries = found["list"].split(";") if found["list"] else []
+    if "crc" in pairs and pairs["crc"] != checksum(found["list"] or ""):
+        raise LineError("the list is damaged: its CRC-32 is not %s" % pairs["crc"])
+    if "n" in pairs and pairs["n"] != str(len(entries)):
+        raise LineError("the list has %d entries, not %s" % (len(entries), pairs["n"]))
+    return found["kind"], pairs, entries
