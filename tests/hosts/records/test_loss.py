@@ -44,7 +44,12 @@ def complete(lab: Lab, collector: str, mark: str) -> None:
     try:
         until(90, lambda: int(lab.do(collector, numbers)) >= COUNT, f"{COUNT} numbers on {collector}")
     except AssertionError as error:
-        pytest.fail(f"{error}; there are {lab.do(collector, numbers).strip()}")
+        way = lab.do(
+            "web",
+            "ss -tino dport = :2514; ls -l --time-style=full-iso /var/lib/order82-forward; "
+            f"journalctl --no-pager -n 30 -u order82-forward@{collector}",
+        )
+        pytest.fail(f"{error}; there are {lab.do(collector, numbers).strip()}\n{way}")
     # Without --day the count goes over midnight too.
     tally = lab.order82(collector, "records", "count", "system", "--host", "web", "--matching", mark)["web"]
     print(f"{collector}: {tally['records']} records in {tally['lines']} lines")
