@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from netaddr import AddrFormatError, IPAddress, IPNetwork
 
 from ..plugin_utils import nat_plan as plans
 from ..plugin_utils.documents import DataError
@@ -51,11 +50,10 @@ def nat_owner(address, plan, *, port=None) -> list:
     ]
 
 
-def _owners(pool: dict, asked: IPAddress) -> list[tuple[str, int, int]]:
+def _owners(pool: dict, asked) -> list[tuple[str, int, int]]:
     if pool["mode"] == "prefix":
-        inside, public = IPNetwork(pool["inside"][0]), IPNetwork(pool["public"][0])
-        own = IPAddress(int(inside.network) + int(asked) - int(public.network), 6) if asked in public else None
-        return [(str(own), 0, 65535)] if own else []
+        own = plans.behind_prefix(pool["inside"][0], pool["public"][0], asked)
+        return [(own, 0, 65535)] if own else []
     if str(asked) not in pool["addresses"]:
         return []
     if pool["mode"] == "sessions":
@@ -69,11 +67,11 @@ def _owners(pool: dict, asked: IPAddress) -> list[tuple[str, int, int]]:
     ]
 
 
-def _address(text) -> IPAddress:
+def _address(text):
     try:
-        return IPAddress(str(text))
-    except (AddrFormatError, ValueError) as error:
-        raise AnsibleFilterError(f"{text!r} is no IP address") from error
+        return plans.address(text)
+    except DataError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:

@@ -15,10 +15,15 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from netaddr import AddrFormatError, IPNetwork, IPSet
-
 from ..module_utils.nat import lines
 from .documents import DataError, names, refuse_keys, refuse_value
+
+try:
+    from netaddr import AddrFormatError, IPAddress, IPNetwork, IPSet
+except ImportError as error:  # said when a plan is asked for, so that all else works without it
+    NO_NETADDR: ImportError | None = error
+else:
+    NO_NETADDR = None
 
 MODES = ("deterministic", "sessions", "prefix")
 _REQUIRED = ("name", "mode", "inside", "public")
@@ -97,6 +102,8 @@ def compute(pools: Any) -> list[Pool]:
     :param pools: as the variable C(nat_gateway_pools) has them.
     :raises DataError: a plan that is not possible; the sentence says where and how to mend it.
     """
+    if NO_NETADDR:
+        raise DataError(f"a plan needs netaddr on the controller: pip install netaddr ({NO_NETADDR})")
     if not isinstance(pools, list):
         raise DataError(f"nat_gateway_pools must be a list of pools, not {pools!r}")
     computed = [_pool(number, pool) for number, pool in enumerate(pools, 1)]
@@ -112,6 +119,25 @@ def entries(pools: list[Pool]) -> list[str]:
 def identity(pools: list[Pool]) -> str:
     """The plan's `id`."""
     return lines.plan_id(entries(pools))
+
+
+def address(text: Any) -> IPAddress:
+    """Read one address.
+
+    :raises DataError: it is none.
+    """
+    try:
+        return IPAddress(str(text))
+    except (AddrFormatError, ValueError) as error:
+        raise DataError(f"{text!r} is no IP address") from error
+
+
+def behind_prefix(inside: str, public: str, asked: IPAddress) -> str | None:
+    """The inside address that a public one stands for, where a prefix is translated one to one; none outside of it."""
+    inside_network, public_network = IPNetwork(inside), IPNetwork(public)
+    if asked not in public_network:
+        return None
+    return str(IPAddress(int(inside_network.network) + int(asked) - int(public_network.network), 6))
 
 
 def _pool(number: int, pool: Any) -> Pool:
