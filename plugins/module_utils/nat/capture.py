@@ -340,11 +340,12 @@ class Open:
 def begun(table):
     """Which plan the kernel has, and how many translations its rules began.
 
-    The counter C(plan_<id>) in the table of the gateway says both. A table of this name may be there for each family.
+    The counter C(plan_<id>) in the table of the gateway says both. Where some pools are recorded and others are not, a
+    counter C(recorded) beside it says how many are of those that are. A table of this name may be there for each family.
 
     :return: (str or None, int): the id of the plan, None if there is no such counter; how many since it was loaded.
     """
-    plan, packets = None, 0
+    plan, all_of_them, recorded = None, 0, None
     with _socket() as asked:
         asked.send(_request(_TABLES, _TABLES_GET_OBJECT))
         done = False
@@ -354,10 +355,15 @@ def begun(table):
                     done = True
                     break
                 values = _object(message)
-                if values.get(1) == table and values.get(2, "").startswith("plan_"):
-                    plan = plan or values[2][len("plan_") :]
-                    packets += values["packets"]
-    return plan, packets
+                name = values.get(2, "")
+                if values.get(1) != table:
+                    continue
+                if name.startswith("plan_"):
+                    plan = plan or name[len("plan_") :]
+                    all_of_them += values["packets"]
+                elif name == "recorded":
+                    recorded = (recorded or 0) + values["packets"]
+    return plan, all_of_them if recorded is None else recorded
 
 
 def _object(message):
