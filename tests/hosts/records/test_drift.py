@@ -138,9 +138,9 @@ DRIFTS = {
     ),
     "forwarder hangs": Drift(
         {
-            # Stopped, it can't save its place: the one of four minutes ago, with what waits since then.
+            # Stopped, it can't save its place: the one of two minutes ago, with what waits since then.
             "web": "systemctl kill --signal=STOP order82-forward@collector1; cd /var/lib/order82-forward; "
-            "journalctl -q -n 101 -o json --output-fields=PRIORITY --until -240s | head -1 | "
+            "journalctl -q -n 101 -o json --output-fields=PRIORITY --until -120s | head -1 | "
             'python3 -c \'import json; print(json.loads(input())["__CURSOR"], end="")\' > collector1.cursor',
         },
         {"web": "systemctl kill --signal=CONT order82-forward@collector1; seq 200 | systemd-cat -t probe; sleep 2"},
@@ -177,11 +177,13 @@ for _name, _collector in (("TLS switched off", "collector1"), ("receiver stopped
 def broken(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Drift]:
     """Break, and mend whatever happens in between."""
     drift = DRIFTS[request.param]
-    for host, command in drift.breaks.items():
-        lab.do(host, command)
-    yield drift
-    for host, command in drift.mends.items():
-        lab.do(host, command)
+    try:
+        for host, command in drift.breaks.items():
+            lab.do(host, command)
+        yield drift
+    finally:
+        for host, command in drift.mends.items():
+            lab.do(host, command)
 
 
 def red(result: dict) -> dict[str, set[str]]:
