@@ -341,7 +341,7 @@ def begun(table):
     """Which plan the kernel has, and how many translations its rules began.
 
     The counter C(plan_<id>) in the table of the gateway says both. Where some pools are recorded and others are not, a
-    counter C(recorded) beside it says how many are of those that are. A table of this name may be there for each family.
+    counter C(recorded) beside it counts those that are. A table of this name may be there for each family.
 
     :return: (str or None, int): the id of the plan, None if there is no such counter; how many since it was loaded.
     """

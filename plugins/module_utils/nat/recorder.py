@@ -256,9 +256,9 @@ def _grown(plan_before, packets_before, plan, packets):
 class Balance(NamedTuple):
     """What the kernel held at one look, to be compared with the next run's first look.
 
-    C(held) are connections in the kernel, those that ran out but were not collected included; C(slack) is how many
-    translations began during the look, so how wrong it may be; C(ended) is how many were recorded as ended until the
-    look began, and C(ended_now) until the balance was last written.
+    C(held) are connections in the kernel, those that ran out but were not collected included; C(slack) is how wrong
+    that may be, since translations began during the look, or others ran out beside ours; C(ended) is how many were
+    recorded as ended until the look began, and C(ended_now) until the balance was last written.
     """
 
     plan: str
@@ -477,11 +477,14 @@ class _Run:
         else:
             return
         self.recorder.look_ends()
-        # Those that ran out and wait for their end are in the kernel's count and not in its list.
-        self.recorder.open += max(0, kernel.connections() - self.look.total)
+        # Those that ran out and wait for their end are in the kernel's count and not in its list. Whose they are is not
+        # known: as many of them as of the others are taken for ours, and the rest is how wrong that may be.
+        waiting = max(0, kernel.connections() - self.look.total)
+        ours = waiting * self.recorder.open // self.look.total if self.look.total else waiting
+        self.recorder.open += ours
         self.look = None
         packets = self.growth.packets
-        slack = self.growth.see(*kernel.begun(self.settings.table))
+        slack = waiting - ours + self.growth.see(*kernel.begun(self.settings.table))
         self.balance = Balance(
             self.growth.plan, packets, slack, self.recorder.open, self.ended_at_look, self.recorder.ended
         )

@@ -280,8 +280,10 @@ class Kernel:
 
 
 class Look:
+    others = 0
+
     def __init__(self, flows):
-        self.flows, self.total, self.done = list(flows), len(flows), False
+        self.flows, self.total, self.done = list(flows), len(flows) + self.others, False
 
     def read(self):
         flows, self.flows = self.flows[:3], self.flows[3:]
@@ -318,6 +320,15 @@ def test_those_that_ran_out_and_were_not_collected_are_held(kernel, texts, tmp_p
     kernel.open, kernel.held = [flow(1)], 5
     make_run(tmp_path, texts).start()
     assert texts.pairs("beat")[0]["open"] == "5"
+
+
+def test_those_of_others_that_ran_out_make_the_balance_less_sure(kernel, texts, tmp_path, monkeypatch):
+    monkeypatch.setattr(Look, "others", 3)
+    kernel.open, kernel.held = [flow(1)], 12  # one of four is ours, and eight ran out
+    run = make_run(tmp_path, texts)
+    run.start()
+    assert texts.pairs("beat")[0]["open"] == "3"
+    assert run.balance.slack == 6
 
 
 def test_a_beat_every_minute(kernel, texts, tmp_path, monkeypatch):
