@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes a small store of NAT records by hand."""
+
+from __future__ import annotations
+
+import datetime
+
+from ansible_collections.order82.baseline.plugins.module_utils.nat import lines
+from ansible_collections.order82.baseline.plugins.module_utils.nat.request import request
+
+DAY = 86400000
+NOON = 1790035200000 + DAY // 2  # 2026-09-22T12:00Z
+SHARED = ["shared,homes,100.64.0.0/10,203.0.113.1,1024,65535"]
+
+
+def at(milliseconds):
+    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
+    return moment.isoformat(timespec="microseconds")
+
+
+def day_of(milliseconds):
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC).date()
+
+
+def flow(inside, public, begin, end, *, protocol=6, destination=None):
+    (inside, inside_port), (public, public_port) = inside, public
+    text = "%d,%s,%d,%s,%d,%s,%s" % (
+        protocol,
+        inside,
+        inside_port,
+        public,
+        public_port,
+        lines.seconds(begin),
+        "" if end is None else lines.seconds(end),
+    )
+    return text + ("" if destination is None else ",%s,%d" % destination)
+
+
+class Gateway:
+    """Writes the records of one recorder as a collector files them."""
+
+    def __init__(self, store, plan=SHARED, name="gateway", run=NOON - 3600000):
+        self.store = store
+        self.name = name
+        self.plan = plan
+        self.lost = 0
+        self.stream = lines.Stream(run)
+        self.at = run
+
+    def file(self, when):
+        folder = self.store / "nat_mapping" / day_of(when).isoformat()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{self.name}.log"
+
+    def line(self, text, when, uid=997, program="order82-nat-mapping"):
+        return (
+            f'<30>1 {at(when)} {self.name} {program} 812 - [order82@32473 class="nat_mapping" boot="82" uid="{uid}" audit=""]'
+            f'[stored@32473 at="{at(when + 1)}" from="10.82.1.1" marks=""] {text}\n'
+        ).encode()
+
+    def write(self, text, when, **envelope):
+        with self.file(when).open("ab") as file:
+            file.write(self.line(text, when, **envelope))
+
+    def plan_texts(self, when):
+        for text in self.stream.plan(self.plan):
+            self.write(text, when)
+
+    def epoch(self, when, bound="begin", plan=None):
+        self.write(lines.epoch(lines.plan_id(plan or self.plan), bound, when), when)
+
+    def beat(self, when, plan=""):
+        counts = {"open": 0, "begun": 0, "ended": 0, "lost": self.lost}
+        self.write(self.stream.beat(when, lines.plan_id(self.plan) if plan == "" else plan, counts), when)
+        self.at = when
+
+    def beats_until(self, when):
+        while self.at + 60000 <= when:
+            self.beat(self.at + 60000)
+
+    def flows(self, when, *entries):
+        self.beats_until(when)
+        self.write(self.stream.flows(when, list(entries)), when)
+
+    def stop(self, when):
+        self.beats_until(when)
+        self.write(self.stream.stop(when), when)
+
+    def begin(self):
+        """As a recorder does: the plan, and a first beat."""
+        self.epoch(self.at)
+        self.plan_texts(self.at)
+        self.beat(self.at)
+
+
+def question(address="203.0.113.1", port=4000, when=NOON, tolerance=0, **more):
+    return request(address, port=port, time=None if when is None else at(when), tolerance_seconds=tolerance, **more)
