@@ -13,6 +13,7 @@ from .. import processes
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 100000
+_RECONNECT_SECONDS = 12
 _NEVER = 1000000000  # seconds: nothing was ever handed over
 _KEPT_EVERY = 100  # a forwarder saves its place every so many messages: so many entries may seem to wait
 _OFFERS = b"relp_version=0\nrelp_software=order82,0,order82\ncommands=syslog"
@@ -35,7 +36,14 @@ def connections(text):
 
 
 def _forwarding(collectors, port, folder, silence_seconds):
-    ways = {name: _way(address, port, "%s/%s.cursor" % (folder, name)) for name, address in collectors.items()}
+    # A forwarder sees that its collector was restarted when it next sends, and tries again within ten seconds: what the
+    # journal says of this very look makes it send.
+    end = time.monotonic() + _RECONNECT_SECONDS
+    while True:
+        ways = {name: _way(address, port, "%s/%s.cursor" % (folder, name)) for name, address in collectors.items()}
+        if all(way["connected"] for way in ways.values()) or time.monotonic() > end:
+            break
+        time.sleep(1)
     return {
         "ways": ways,
         "unconnected": sorted(name for name, way in ways.items() if not way["connected"]),

@@ -140,7 +140,7 @@ DRIFTS = {
         {
             # Stopped, it can't save its place: the one of two minutes ago, with what waits since then.
             "web": "systemctl kill --signal=STOP order82-forward@collector1; cd /var/lib/order82-forward; "
-            "journalctl -q -n 101 -o json --output-fields=PRIORITY --until -120s | head -1 | "
+            "journalctl -q -o json --output-fields=PRIORITY --until -120s | tail -n 101 | head -1 | "
             'python3 -c \'import json; print(json.loads(input())["__CURSOR"], end="")\' > collector1.cursor',
         },
         {"web": "systemctl kill --signal=CONT order82-forward@collector1; seq 200 | systemd-cat -t probe; sleep 2"},
