@@ -12,6 +12,8 @@ import subprocess
 import sys
 
 from . import forward
+from .nat import apply as nat_apply
+from .nat import recorder as nat_recorder
 from .records import counting, sessions, tending
 from .records.settings import SettingsError
 
@@ -47,7 +49,18 @@ def _parser():
     rewind.add_argument("--entries", type=int, required=True, help="how many journal entries to go back at the most")
     rewind.set_defaults(run=forward.command)
 
-    for verb in (tend, count, pairs, rewind):
+    nat = areas.add_parser("nat", help="the address translation of a gateway / 地址转换")
+    verbs = nat.add_subparsers(dest="verb", required=True, metavar="VERB")
+    apply = verbs.add_parser("apply", help="put the plan in force, and record since when it is")
+    apply.set_defaults(run=nat_apply.command)
+    withdraw = verbs.add_parser("withdraw", help="put the plan out of force, and record it")
+    withdraw.set_defaults(run=nat_apply.command_withdraw)
+    record = verbs.add_parser("record", help="record the plan and translations, until it is told to end")
+    record.set_defaults(run=nat_recorder.command)
+    for verb in (apply, withdraw, record):
+        verb.add_argument("--settings", metavar="FILE", default=nat_recorder.PATH, help="by default %(default)s")
+
+    for verb in (tend, count, pairs, rewind, apply, withdraw, record):
         verb.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
 

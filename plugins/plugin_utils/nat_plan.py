@@ -161,6 +161,10 @@ def _pool(number: int, pool: Any) -> Pool:
     addresses: list[str] = []
     size = 0
     ports = _ports(where, "ports", pool.get("ports", "1024-65535"))
+    if version == 6:
+        if "ports" in pool:
+            raise DataError(f"{where}: nftables gives no range of ports to IPv6 addresses; leave out ports")
+        ports = (0, 65535)
     if mode == "prefix":
         _refuse_prefixes(where, version, inside, public)
     else:

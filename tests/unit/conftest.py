@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible itself, for tests that compare with it."""
+"""Ansible itself, for tests that compare with it.
+
+Its loader must be there before anything of the collection is imported: filters are found through it.
+"""
 
 from __future__ import annotations
 
-import pytest
 from ansible.plugins.loader import init_plugin_loader
 
-
-@pytest.fixture(scope="session")
-def ansible_plugins():
-    """Ansible's plugins can be found; it may be asked for that only once in a process."""
-    init_plugin_loader()
+init_plugin_loader()

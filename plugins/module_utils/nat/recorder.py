@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The recorder on a NAT gateway, C(order82 nat record): writes who got which public address and port, and when.
 
-It runs as long as the gateway does. Its standard output is the journal, one text a line (docs/nat_records.md); what a
+It runs as long as the gateway does. Its texts go to the journal under a name of their own (docs/nat_records.md); what a
 person must know goes to standard error, with the priority that systemd reads. Three things are kept apart: the texts
 and when they are due (C(Recorder)), what the kernel is asked (C(capture)), and the loop between them (C(run)).
 """
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import os
@@ -18,6 +19,7 @@ import sys
 import time
 from typing import NamedTuple
 
+from .. import journal
 from . import capture as kernel
 from . import lines
 
@@ -538,5 +540,5 @@ def _print(text):
 
 def command(arguments):
     """order82 nat record"""
-    run(arguments.settings)
+    run(arguments.settings, functools.partial(journal.write, lines.PROGRAM))
     return {}, "", 0

@@ -22,7 +22,7 @@ HOST = {
 
 
 @pytest.fixture(scope="session")
-def templar(ansible_plugins):
+def templar():
     """A function from variables to what C(resolve) needs: template, condition and their errors."""
     loader = DataLoader()
     defaults = {}

@@ -28,7 +28,7 @@ INVENTORY = {
 
 
 @pytest.fixture(scope="module")
-def inventory(tmp_path_factory, ansible_plugins):
+def inventory(tmp_path_factory):
     """Ansible's own view of the inventory."""
     path = tmp_path_factory.mktemp("inventory") / "hosts.yml"
     path.write_text(yaml.safe_dump(INVENTORY), encoding="utf-8")

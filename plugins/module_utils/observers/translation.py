@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observers: whether a gateway translates by its plan, and whether that is recorded."""
+
+from __future__ import annotations
+
+import json
+import select
+import time
+
+from ..nat import capture, lines
+from ._registry import Argument, ObservationError, Observer, command
+
+_MOST = 20  # differences that are named
+_LOOK_SECONDS = 15
+
+
+def _translation(plan, table, plan_file):
+    with open(plan_file, encoding="utf-8") as file:
+        entries = file.read().split()
+    held, _packets = capture.begun(table)
+    differences = ["the plan's file is not the plan %s" % plan] if lines.plan_id(entries) != plan else []
+    if held is None:
+        differences.append("no rules of the plan are loaded")
+    else:
+        owned = {entry.split(",", 1)[1] for entry in entries if entry.startswith(("block,", "overflow,"))}
+        loaded = loaded_blocks(json.loads(command(["nft", "--json", "list", "table", "ip", table]))) if owned else set()
+        differences += ["not loaded: " + one for one in sorted(owned - loaded)]
+        differences += ["loaded, not in the plan: " + one for one in sorted(loaded - owned)]
+    return {
+        "in_force": held or "",
+        "differences": differences[:_MOST],
+        "misplaced": misplaced(_open(entries), entries)[:_MOST],
+    }
+
+
+def loaded_blocks(document):
+    """Who owns which ports by the rules in the kernel.
+
+    :param dict document: what C(nft --json list table) prints.
+    :return: set of str: pool, inside address, public address, first and last port, with commas.
+    """
+    found = set()
+    for one in document["nftables"]:
+        table = one.get("map")
+        if not table or "." not in table["name"]:
+            continue
+        pool = table["name"].rpartition(".")[0]
+        for inside, target in table.get("elem", ()):
+            public, ports = target["concat"]
+            first, last = ports["range"] if isinstance(ports, dict) else (ports, ports)
+            found.add("%s,%s,%s,%d,%d" % (pool, inside, public, first, last))
+    return found
+
+
+def misplaced(flows, entries):
+    """The translations that the plan gives to somebody else, or to nobody.
+
+    :param flows: iterable of capture.Flow.
+    :param list entries: of the plan.
+    :return: list of str.
+    """
+    owners = {}
+    shared = set()
+    for kind, _pool, inside, public, *ports in (entry.split(",") for entry in entries):
+        if kind == "shared":
+            shared.add(public)
+        elif kind in {"block", "overflow"}:
+            owners.setdefault((inside, public), []).append((int(ports[0]), int(ports[1])))
+    return [
+        "%s port %d is %s port %d" % (flow.inside, flow.inside_port, flow.public, flow.public_port)
+        for flow in flows
+        if flow.public not in shared
+        and not any(first <= flow.public_port <= last for first, last in owners.get((flow.inside, flow.public), ()))
+    ]
+
+
+def _open(entries):
+    """Every translation that goes on now through a public address of the plan's blocks."""
+    public = sorted({entry.split(",")[3] for entry in entries if entry.startswith(("block,", "overflow,"))})
+    if not public:
+        return []
+    look = capture.Open(capture.Decoder(public))
+    flows = []
+    end = time.monotonic() + _LOOK_SECONDS
+    while not look.done:
+        if time.monotonic() > end:
+            raise ObservationError("the kernel's connections can't be read within %d s" % _LOOK_SECONDS)
+        select.select([look.fileno()], [], [], 1)
+        flows += look.read()
+    return flows
+
+
+def _translation_records():
+    said = command(
+        [
+            "journalctl",
+            "--quiet",
+            "--no-pager",
+            "--output=cat",
+            "--reverse",
+            "--lines=1",
+            "--identifier=" + lines.PROGRAM,
+            "--grep=^beat ",
+        ],
+        ok=(0, 1),
+    ).strip()
+    if not said:
+        return {"beat_seconds": -1, "plan": "", "lost": 0, "unaccounted": 0}
+    _kind, pairs, _list = lines.parse(said)
+    begun, ended, still = (int(pairs[name]) for name in ("begun", "ended", "open"))
+    return {
+        "beat_seconds": int(time.time() - lines.milliseconds(pairs["at"]) / 1000),
+        "plan": pairs["plan"],
+        "lost": int(pairs["lost"]),
+        "unaccounted": max(0, begun - ended - still),
+    }
+
+
+OBSERVERS = {
+    "translation": Observer(
+        look=_translation,
+        text="the plan of address translation in the kernel, and the translations that go on now",
+        arguments={
+            "plan": Argument(str, "the plan's id", required=True),
+            "table": Argument(str, "the table of nftables", required=True),
+            "plan_file": Argument(str, "the plan's entries, one a line", "/etc/order82/nat_plan"),
+        },
+        facts={
+            "in_force": "str: the id of the plan that the kernel has, empty if none",
+            "differences": "list: where the rules in the kernel differ from the plan, at most 20",
+            "misplaced": "list: translations that go on now outside of their owner's ports, at most 20",
+        },
+    ),
+    "translation_records": Observer(
+        look=_translation_records,
+        text="what the recorder of translations said last of itself",
+        arguments={},
+        facts={
+            "beat_seconds": "int: how long ago it said so, -1 if never",
+            "plan": "str: the plan's id that the kernel had then",
+            "lost": "int: translations that ended unseen since the recorder began",
+            "unaccounted": "int: translations that began and neither go on nor ended; those that ended in the last "
+            "minutes are among them",
+        },
+    ),
+}
