@@ -414,6 +414,8 @@ class Tracer:
             for one in documents[gateway][2]:
                 if only_plans and not one.plan:
                     continue
+                if since == _BEGIN and coverage.outside(one):
+                    continue  # at any time means as far as records go
                 if (one.since if only_plans else one.reach) <= until and one.until > since:
                     found.append(_gap(gateway, one.since, one.until, one.reason))
         if not wanted:

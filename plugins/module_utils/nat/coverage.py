@@ -186,6 +186,11 @@ def broken(document, snapshot_seconds=SNAPSHOT_SECONDS):
     return sorted(found)
 
 
+def outside(one):
+    """Whether a time is before the first or after the last record of its gateway."""
+    return one.since == BEFORE_ALL or one.until == AFTER_ALL
+
+
 def _within(began, run, damaged, add):
     bad = {seq: (line, when) for line, at_run, seq, when in damaged if at_run == began}
     at, number = began, 1

@@ -44,6 +44,10 @@ class Seals:
         name = gateway + ".log"
         return os.path.join(RECORD_CLASS, day, name), (sums or {}).get(name), sums is not None
 
+    def has(self, day, gateway):
+        """Whether the record file is still there."""
+        return os.path.exists(os.path.join(self._store, RECORD_CLASS, day, gateway + ".log"))
+
     def read(self, day, gateway, place):
         """The bytes of one line, with its line feed; none where the file is not there."""
         try:
@@ -89,14 +93,16 @@ def of_flows(base, seals, days, founds):
     for number, found in enumerate(founds):
         if found.place:
             result[number] = _in_line(seals, found, found.place)
-    for before, after in _WINDOWS:
-        missing = [number for number, found in enumerate(founds) if result[number] is None and not found.place]
+    for window in _WINDOWS:
+        missing = [
+            (number, found)
+            for number, found in enumerate(founds)
+            if result[number] is None and not found.place and seals.has(found.day, found.gateway)
+        ]
         if not missing:
             break
-        for number, places in _places(
-            base, days, [(number, founds[number]) for number in missing], (before, after)
-        ).items():
-            result[number] = _among(seals, founds[number], places)
+        for number, places in _places(base, days, missing, window).items():
+            result[number] = _among(seals, founds[number], places, window == _WINDOWS[0])
     return result
 
 
@@ -136,14 +142,17 @@ def _places(base, days, founds, window):
     return result
 
 
-def _among(seals, found, places):
-    """The evidence of a translation in one of some lines: mostly it stands there just as the recorder writes it."""
+def _among(seals, found, places, closely):
+    """The evidence of a translation in one of some lines: mostly it stands there just as the recorder writes it.
+
+    :param bool closely: else read the entries as well.
+    """
     exact = entry_text(found).encode("ascii")
     for place in places:
         line = seals.read(found.day, found.gateway, place)
         if _contains(line, exact):
             return document(seals, found, (place[0], line), exact.decode("ascii"), scan.entries_of(line)[1])
-    return next(filter(None, (_in_line(seals, found, place) for place in places)), None)
+    return next(filter(None, (_in_line(seals, found, place) for place in places)), None) if closely else None
 
 
 def _in_line(seals, found, place):

@@ -376,7 +376,7 @@ class _Build:
 
     def _sort(self):
         flows = {}
-        form = _FORMAT % (DICTIONARY_WIDE if self.wide else DICTIONARY)
+        most = DICTIONARY_WIDE if self.wide else DICTIONARY
         for bucket in range(catalogue.BUCKETS + 1):
             name = catalogue.BEFORE if bucket == catalogue.BUCKETS else str(bucket)
             files = [
@@ -386,6 +386,8 @@ class _Build:
             ]
             if not files:
                 continue
+            (rows,) = self.base.execute("select count(*) from read_parquet(%s)" % engine.listed(files)).fetchone()
+            form = _FORMAT % max(1, min(most, rows // 5))  # a dictionary of what hardly repeats is a burden
             path = os.path.join(self.folder, catalogue.flows_name(name))
             self.base.execute(
                 'copy (from read_parquet(%s, hive_partitioning=false) order by public, protocol, "begin") to %s %s'

@@ -293,10 +293,14 @@ def test_many_requests_have_the_same_answers_as_one_by_one(store, gateway, built
     assert all(one["evidence"] for answer in many for one in answer["candidates"])
 
 
-def test_at_any_time_means_all_days(store, gateway, asked):
+def test_at_any_time_means_all_days_as_far_as_records_go(store, gateway, asked):
     gateway.flows(NOON, flow(A, PUBLIC, NOON - 9000, NOON - 10))
     gateway.flows(NOON + DAY, flow(B, PUBLIC, NOON + DAY - 9000, NOON + DAY - 10))
-    assert insides(asked(when=None)) == ["100.64.0.7", "100.64.0.8"]
+    gateway.stop(NOON + DAY + 600000)
+    answer = asked(when=None)
+    assert (answer["status"], insides(answer)) == ("ambiguous", ["100.64.0.7", "100.64.0.8"])
+    assert asked(port=4001, when=None)["status"] == "nobody"
+    assert asked(port=4001, when=NOON + 2 * DAY)["status"] == "unknown"
 
 
 def test_the_reverse_tells_what_an_inside_address_used(store, built):

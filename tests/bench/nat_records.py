@@ -1,0 +1,543 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NAT records: bytes a record, how long a day takes to index, and how long a trace takes, beside nfdump in the same run.
+
+The day is made up: 20,000 subscribers (zipf 0.8) behind 64 public addresses, random ports (the worst case for
+compression), times in milliseconds, written in order of end as real record lines. nfdump gets up to 5 million of the
+same sessions as IPFIX over loopback; its scan of more is that file several times (--links). Needs the Debian packages
+nfdump and zstd, and the Python module duckdb. 50 million records need 12 GB in the temporary folder (TMPDIR) and about
+15 minutes. Times are those of a shared machine: the processor time of the build stands beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PLUGINS = CHECKOUT / "plugins"
+sys.path.insert(0, str(PLUGINS))
+
+from module_utils.nat import ask, catalogue, engine, lines, request  # noqa: E402
+
+FULL, PLAIN, LEAST = 13, 10, 5
+"""The most bytes of index a record: all there is; without destination; whole seconds without ports of the inside."""
+RAW = 30
+"""The most bytes of evidence a record, compressed with zstd -3."""
+NFDUMP_RATIO = 100
+"""How much faster than nfdump's scan a trace must be; judged from 50 million records on."""
+COLD_SECONDS = 0.25
+"""The whole command, index evicted from the page cache: the day known."""
+DAYS_RATIO = 1.25
+"""The most that a trace over 60 days may take, the day known, in traces over one day of the same run."""
+WITHOUT_DAY_SECONDS = 1.0
+MANY_SECONDS = 1.0
+"""1,000 requests to one day in one call, evidence included."""
+BUILD_RATE = 50_000_000 / 90
+"""The fewest records indexed a second."""
+BUILD_MEGABYTES = 2500
+"""The most memory of a build (resident, with the pages of files it maps)."""
+
+DAY = datetime.date(2026, 9, 21)
+BEGIN = catalogue.start(DAY.isoformat())
+DAYS = 60
+SUBSCRIBERS, PUBLIC, DESTINATIONS = 20000, 64, 200000
+SLICE = 500_000
+PORT = 29995
+NFDUMP_MOST = 5_000_000
+JUDGED_FROM = 50_000_000
+_IPFIX = ((8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (152, 8), (153, 8), (225, 4), (227, 2), (230, 1))
+_SESSION = struct.Struct(">IIHHBQQIHB")
+
+
+def main() -> int:
+    """Measure and report.
+
+    :return: 0 if all limits hold, 1 if not, 2 if something did not run.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=5_000_000, help="how many (default: 5,000,000)")
+    parser.add_argument("--rounds", type=int, default=100, help="how many traces are timed (default: 100)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    options = parser.parse_args()
+    missing = [name for name in ("nfcapd", "nfdump", "zstd") if not shutil.which(name)]
+    if missing:
+        print(f"{', '.join(missing)} missing: apt-get install nfdump zstd", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="order82-bench-") as folder:
+        try:
+            document = measure(options, Path(folder))
+        except (RuntimeError, OSError) as error:
+            print(error, file=sys.stderr)
+            return 2
+    if options.json:
+        print(json.dumps(document))
+    else:
+        report(document)
+    return 0 if document["holds"] else 1
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict:
+    """Make the day, index it, ask.
+
+    :param options: the command line.
+    :param folder: an empty folder.
+    :raises RuntimeError: a command did not do what it should.
+    """
+    plain = folder / "plain"
+    write_day(plain, options.records, destinations=False)
+    raw_plain = compressed(plain) / options.records
+    built = build(plain, folder / "index-plain")
+    bytes_plain = size(folder / "index-plain") / options.records
+    shutil.rmtree(plain)
+    shutil.rmtree(folder / "index-plain")
+
+    store = folder / "store"
+    nfdump = Nfdump(folder / "nfdump")
+    write_day(store, options.records, destinations=True, also=nfdump.feed)
+    nfdump.finish()
+    raw = compressed(store) / options.records
+    build(store, folder / "index-least", least=True)
+    bytes_least = size(folder / "index-least") / options.records
+    shutil.rmtree(folder / "index-least")
+    index = folder / "index"
+    built = build(store, index)
+    truth = sample(index, options.rounds + 1000)
+    document = {
+        "records": options.records,
+        "load_average": os.getloadavg()[0],
+        "processors": os.cpu_count(),
+        "bytes": {
+            "raw_zstd": raw,
+            "raw_zstd_without_destination": raw_plain,
+            "full": size(index) / options.records,
+            "without_destination": bytes_plain,
+            "least": bytes_least,
+        },
+        "build": {**built, "records_a_second": options.records / built["seconds"]},
+        "nfdump": nfdump.scan(truth, options.records),
+        "trace": traces(store, index, truth[: options.rounds]),
+        "many": many(store, index, truth[-1000:]),
+    }
+    document["cold"] = cold(store, index, truth[:11])
+    months = folder / "sixty"
+    sixty(index, months)
+    document["sixty_days"] = traces(store, months, truth[: options.rounds])
+    document["sixty_days_cold"] = cold(store, months, truth[:11])
+    document["without_day"] = traces(store, months, truth[:11], timed=False)
+    document["nfdump_ratio"] = document["nfdump"]["scan_seconds"] / document["trace"]["median"]
+    document["limits"] = limits(document)
+    document["holds"] = all(document["limits"].values())
+    return document
+
+
+def limits(document: dict) -> dict:
+    """Which of the limits hold."""
+    found = {
+        "raw": document["bytes"]["raw_zstd"] <= RAW,
+        "full": document["bytes"]["full"] <= FULL,
+        "without_destination": document["bytes"]["without_destination"] <= PLAIN,
+        "least": document["bytes"]["least"] <= LEAST,
+        "build_rate": document["build"]["records_a_second"] >= BUILD_RATE,
+        "build_memory": document["build"]["megabytes"] <= BUILD_MEGABYTES,
+        "cold": document["cold"]["median"] <= COLD_SECONDS,
+        "sixty_days": document["sixty_days"]["median"] <= DAYS_RATIO * document["trace"]["median"],
+        "sixty_days_cold": document["sixty_days_cold"]["median"] <= COLD_SECONDS,
+        "without_day": document["without_day"]["median"] <= WITHOUT_DAY_SECONDS,
+        "many": document["many"]["seconds"] <= MANY_SECONDS,
+    }
+    if document["records"] >= JUDGED_FROM:
+        found["nfdump_ratio"] = document["nfdump_ratio"] >= NFDUMP_RATIO
+    return found
+
+
+def write_day(folder: Path, records: int, destinations: bool, also=None) -> None:
+    """Write a day of records of one gateway.
+
+    :param folder: the store.
+    :param also: gets the sessions of each part as numbers.
+    """
+    base = engine.connect(threads=2, memory="1GB")
+    base.execute("select setseed(0.82)")
+    base.execute(
+        "create table subscribers as select i::integer as i, (100::ubigint << 24) + (64 << 16) + i + 2 as inside, "
+        f"(203::ubigint << 24) + (113 << 8) + floor(random() * {PUBLIC})::integer as public from range({SUBSCRIBERS}) t(i)"
+    )
+    slices = max(1, records // SLICE)
+    path = folder / "nat_mapping" / DAY.isoformat() / "gateway.log"
+    path.parent.mkdir(parents=True)
+    stream = lines.Stream(BEGIN)
+    plan = [f"shared,homes,100.64.0.0/10,203.0.113.{number},1024,65535" for number in range(PUBLIC)]
+    name = lines.plan_id(plan)
+    with path.open("wb", buffering=1 << 20) as file:
+
+        def put(text: str, at: int) -> None:
+            moment = datetime.datetime.fromtimestamp(at // 1000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            file.write(
+                (
+                    f"<30>1 {moment}.{at % 1000:03}417+00:00 gateway order82-nat-mapping 812 - [order82@32473 "
+                    f'class="nat_mapping" boot="0123456789abcdef0123456789abcdef" uid="997" audit=""][stored@32473 '
+                    f'at="{moment}.{at % 1000:03}771+00:00" from="10.82.1.1" marks=""] {text}\n'
+                ).encode("ascii")
+            )
+
+        put(lines.epoch(name, "begin", BEGIN), BEGIN)
+        for text in stream.plan(plan):
+            put(text, BEGIN)
+        beat = BEGIN
+        for number in range(slices):
+            span = [BEGIN + catalogue.DAY * (number + add) // slices for add in (0, 1)]
+            count = records * (number + 1) // slices - records * number // slices
+            make_part(base, count, span)
+            if also:
+                also(base)
+            for at, text in lists(base, destinations):
+                while beat <= at:
+                    put(stream.beat(beat, name, {"open": 0, "begun": 0, "ended": 0, "lost": 0}), beat)
+                    beat += 60000
+                put(stream.flows(at, text.split(";")), at)
+        put(stream.stop(BEGIN + catalogue.DAY - 1), BEGIN + catalogue.DAY - 1)
+    base.close()
+
+
+def make_part(base, count: int, span: list[int]) -> None:
+    """The sessions that end in a span, as numbers in the table part."""
+    base.execute(
+        f"""create or replace temp table part as with drawn as (
+          select {span[0]} + floor(random() * {span[1] - span[0]})::bigint as "end",
+            floor(pow((pow({SUBSCRIBERS}, 0.2) - 1) * random() + 1, 5))::integer - 1 as who,
+            case when random() < .7 then 6 else 17 end as protocol,
+            1024 + floor(random() * 64512)::integer as inside_port,
+            1024 + floor(random() * 64512)::integer as public_port,
+            least(exp(9.5 + 1.6 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())), 3600000)::bigint as lasted,
+            (45::ubigint << 24) + (floor(pow({DESTINATIONS}, random()))::bigint * 2654435761) % 16777216 as destination,
+            [443, 443, 443, 443, 443, 443, 443, 80, 53, 123][1 + floor(random() * 10)::integer] as destination_port
+          from range({count}))
+        select drawn.*, inside, public, row_number() over (order by "end") - 1 as number
+        from drawn join subscribers on i = who"""
+    )
+
+
+def lists(base, destinations: bool) -> list[tuple[int, str]]:
+    """The lists of a part: when each was written, and its text."""
+
+    def dotted(name: str) -> str:
+        return " || '.' || ".join(f"(({name} >> {shift}) & 255)" for shift in (24, 16, 8, 0))
+
+    def seconds(name: str) -> str:
+        return f"(({name}) // 1000) || '.' || lpad((({name}) % 1000)::varchar, 3, '0')"
+
+    fields = ["protocol", dotted("inside"), "inside_port", dotted("public"), "public_port"]
+    fields += [seconds('"end" - lasted'), seconds('"end"')]
+    fields += [dotted("destination"), "destination_port"] if destinations else []
+    entry = " || ',' || ".join(fields)
+    most = 85 if destinations else 108
+    return base.execute(
+        f"""select max("end"), string_agg({entry}, ';' order by number) from (
+          select *, (row_number() over (partition by "end" // 1000 order by number) - 1) // {most} as list from part)
+        group by "end" // 1000, list order by "end" // 1000, list"""
+    ).fetchall()
+
+
+class Nfdump:
+    """nfcapd on loopback, fed with IPFIX; then nfdump's scan of what it wrote."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.sent = 0
+        self.process = subprocess.Popen(
+            ["nfcapd", "-w", str(folder), "-b", "127.0.0.1", "-p", str(PORT), "-y", "-B", "67108864", "-t", "86400"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(1)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(("127.0.0.1", PORT))
+        template = b"".join(struct.pack(">HH", *field) for field in _IPFIX)
+        self._send(struct.pack(">HHHH", 2, 8 + len(template), 256, len(_IPFIX)) + template)
+
+    def feed(self, base) -> None:
+        """Send the sessions of a part; no more than NFDUMP_MOST in all."""
+        if self.sent >= NFDUMP_MOST:
+            return
+        rows = base.execute(
+            'select inside, destination, inside_port, destination_port, protocol, "end" - lasted, "end", public, '
+            "public_port, 5 from part order by number"
+        ).fetchall()
+        for start in range(0, len(rows), 30):
+            body = b"".join(_SESSION.pack(*row) for row in rows[start : start + 30])
+            self._send(struct.pack(">HH", 256, 4 + len(body)) + body)
+            self.sent += len(body) // _SESSION.size
+            if start % 30000 == 0:
+                time.sleep(0.01)
+
+    def _send(self, body: bytes) -> None:
+        self.socket.send(struct.pack(">HHIII", 10, 16 + len(body), int(time.time()), self.sent, 1) + body)
+
+    def finish(self) -> None:
+        """Let it write its file."""
+        time.sleep(2)
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+        self.socket.close()
+
+    def scan(self, truth: list, records: int) -> dict:
+        """Time nfdump's search for a public address and port over so many records."""
+        [path] = [path for path in self.folder.iterdir() if path.name.startswith("nfcapd.")]
+        summary = _run(["nfdump", "-I", "-r", str(path)])
+        stored = int(next(line for line in summary.splitlines() if line.startswith("Flows:")).split()[1])
+        if not 0.99 * self.sent <= stored <= self.sent:
+            raise RuntimeError(f"nfcapd stored {stored} of {self.sent} records")
+        links = max(1, round(records / stored))
+        for number in range(1, links):
+            os.link(path, self.folder / f"nfcapd.20260101{number:04}")
+        taken = []
+        for row in truth[:5]:
+            begin = time.perf_counter()
+            _run(
+                [
+                    *("nfdump", "-R", str(self.folder), "-q", "-o", "fmt:%ts %te %sa %sp %nsa %nsp"),
+                    f"src nip {row['public_address']} and src nport {row['public_port']} and proto {row['protocol']}",
+                ]
+            )
+            taken.append(time.perf_counter() - begin)
+        return {
+            "stored": stored,
+            "links": links,
+            "bytes": path.stat().st_size / stored,
+            "scan_seconds": statistics.median(taken) * records / (stored * links),
+        }
+
+
+def compressed(store: Path) -> int:
+    """The bytes of all records after zstd -3."""
+    [path] = store.glob("nat_mapping/*/*.log")
+    with subprocess.Popen(["zstd", "-3", "-q", "-c", str(path)], stdout=subprocess.PIPE) as process:
+        return sum(iter(lambda: len(process.stdout.read(1 << 20)), 0))
+
+
+def build(store: Path, index: Path, least: bool = False) -> dict:
+    """Build the index in a process of its own."""
+    program = (
+        "import datetime, sys; sys.path.insert(0, sys.argv[1]); from module_utils.nat import index; "
+        "index.build(sys.argv[2], sys.argv[3], datetime.date.fromisoformat(sys.argv[4]), least=sys.argv[5] == 'True')"
+    )
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(PLUGINS), str(store), str(index), DAY.isoformat(), str(least)]
+    )
+    _pid, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError("the index was not built")
+    return {
+        "seconds": time.perf_counter() - begin,
+        "processor_seconds": used.ru_utime + used.ru_stime,
+        "megabytes": used.ru_maxrss / 1000,
+    }
+
+
+def size(index: Path) -> int:
+    """The bytes of an index, all its files."""
+    return sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
+
+
+def sample(index: Path, number: int) -> list[dict]:
+    """Sessions to be asked for, and the truth about them."""
+    base = engine.connect()
+    [day] = catalogue.load(str(index))
+    rows = []
+    for bucket in range(catalogue.BUCKETS):
+        [path] = [path for path in day.flow_files(bucket, BEGIN, BEGIN + catalogue.DAY) if catalogue.BEFORE not in path]
+        rows += base.execute(
+            'select public, protocol, inside, inside_port, "begin" + (lasted_s::bigint * 1000 + lasted_ms) // 2 '
+            f"from read_parquet({engine.quoted(path)}) using sample {number // catalogue.BUCKETS + 1} rows"
+        ).fetchall()
+    random.Random(82).shuffle(rows)
+    return [
+        {
+            "public_address": socket.inet_ntoa(struct.pack(">I", public >> 16)),
+            "public_port": public & 65535,
+            "protocol": protocol,
+            "inside": (socket.inet_ntoa(struct.pack(">I", inside)), inside_port),
+            "time": ask.iso(middle),
+        }
+        for public, protocol, inside, inside_port, middle in rows[:number]
+    ]
+
+
+def question(row: dict, timed: bool = True) -> request.Request:
+    """A sampled session as it is asked for."""
+    return request.request(
+        row["public_address"],
+        port=row["public_port"],
+        protocol=row["protocol"],
+        time=row["time"] if timed else None,
+        tolerance_seconds=1 if timed else 0,
+    )
+
+
+def traces(store: Path, index: Path, truth: list[dict], timed: bool = True) -> dict:
+    """Ask one after the other in one process, and check each answer."""
+    taken = []
+    ambiguous = 0
+    with ask.Tracer(str(store), str(index), threads=1) as tracer:
+        tracer.ask([question(truth[0], timed)])
+        for row in truth:
+            begin = time.perf_counter()
+            [answer] = tracer.ask([question(row, timed)])
+            taken.append(time.perf_counter() - begin)
+            _check(row, answer, timed)
+            ambiguous += answer["ambiguous"]
+    return {"median": statistics.median(taken), "p95": _p95(taken), "ambiguous": ambiguous / len(truth)}
+
+
+def many(store: Path, index: Path, truth: list[dict]) -> dict:
+    """Ask a thousand at once."""
+    taken = []
+    with ask.Tracer(str(store), str(index)) as tracer:
+        for _round in range(3):
+            begin = time.perf_counter()
+            answers = tracer.ask([question(row) for row in truth])
+            taken.append(time.perf_counter() - begin)
+    for row, answer in zip(truth, answers, strict=True):
+        _check(row, answer, True)
+    return {"requests": len(truth), "seconds": statistics.median(taken)}
+
+
+def _check(row: dict, answer: dict, timed: bool) -> None:
+    found = [one for one in answer["candidates"] if (one["inside_address"], one["inside_port"]) == row["inside"]]
+    proven = not timed or (found and found[0]["evidence"] and answer["status"] in {"one", "ambiguous"})
+    if not found or not proven:
+        raise RuntimeError(f"a wrong answer: {row} {answer}")
+
+
+def cold(store: Path, index: Path, truth: list[dict]) -> dict:
+    """The whole command, each time with the index and the catalogue evicted from the page cache."""
+    program = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]); from module_utils.nat import ask, request; "
+        "print(json.dumps(ask.trace(sys.argv[2], sys.argv[3], request.request(sys.argv[4], port=sys.argv[5], "
+        "protocol=sys.argv[6], time=sys.argv[7], tolerance_seconds=1))))"
+    )
+    taken = []
+    for row in truth:
+        evict(index)
+        begin = time.perf_counter()
+        answer = _run(
+            [
+                *(sys.executable, "-c", program, str(PLUGINS), str(store), str(index)),
+                *(row["public_address"], str(row["public_port"]), str(row["protocol"]), row["time"]),
+            ]
+        )
+        taken.append(time.perf_counter() - begin)
+        _check(row, json.loads(answer), True)
+    return {"median": statistics.median(taken), "p95": _p95(taken)}
+
+
+def evict(index: Path) -> None:
+    """Drop the files of an index from the page cache."""
+    for folder, _folders, names in os.walk(index, followlinks=True):
+        for name in names:
+            fd = os.open(os.path.join(folder, name), os.O_RDONLY)
+            try:
+                os.fdatasync(fd)
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(fd)
+
+
+def sixty(index: Path, months: Path) -> None:
+    """An index of 60 days, of which each is the one day again, at another time."""
+    months.mkdir()
+    [path] = index.glob("*.json")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    folder = index / document["folder"]
+    for number in range(DAYS):
+        shift = (number - DAYS // 2) * catalogue.DAY
+        name = (DAY + datetime.timedelta(days=number - DAYS // 2)).isoformat()
+        link = f"{name}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        (months / link).symlink_to(folder)
+        moved = {
+            **document,
+            "day": name,
+            "folder": link,
+            "flows": {
+                bucket: [rows, *[at + shift for at in times]] for bucket, (rows, *times) in document["flows"].items()
+            },
+            "texts": [at + shift for at in document["texts"]],
+        }
+        (months / f"{name}.json").write_text(json.dumps(moved), encoding="utf-8")
+
+
+def report(document: dict) -> None:
+    """Print what was measured."""
+    marks = {True: "", False: "  MISSED"}
+    held = document["limits"]
+    sizes, built = document["bytes"], document["build"]
+    trace, sixty_days = document["trace"], document["sixty_days"]
+
+    def row(name: str, value: str, limit: str = "") -> None:
+        print(f"{name:<44}{value:>26}{marks[held.get(limit, True)]}")
+
+    row("records", f"{document['records']:,}")
+    row("load average while measuring", f"{document['load_average']:.1f}")
+    row(f"evidence, zstd -3 (at most {RAW} bytes)", f"{sizes['raw_zstd']:.1f} B", "raw")
+    row("  without destination", f"{sizes['raw_zstd_without_destination']:.1f} B")
+    row(f"index, full (at most {FULL})", f"{sizes['full']:.2f} B", "full")
+    row(f"  without destination (at most {PLAIN})", f"{sizes['without_destination']:.2f} B", "without_destination")
+    row(f"  least (at most {LEAST})", f"{sizes['least']:.2f} B", "least")
+    row("nfdump, LZ4", f"{document['nfdump']['bytes']:.1f} B")
+    row(
+        f"build (at least {BUILD_RATE:,.0f} records/s)",
+        f"{built['records_a_second']:,.0f}/s {built['seconds']:.0f} s",
+        "build_rate",
+    )
+    row("  processor time", f"{built['processor_seconds']:.0f} s")
+    row(f"  memory (at most {BUILD_MEGABYTES} MB)", f"{built['megabytes']:.0f} MB", "build_memory")
+    row("nfdump's scan", f"{document['nfdump']['scan_seconds'] * 1000:.0f} ms")
+    row("trace, median / p95", f"{trace['median'] * 1000:.1f} / {trace['p95'] * 1000:.1f} ms")
+    row(f"  times faster (at least {NFDUMP_RATIO} at 50 M)", f"{document['nfdump_ratio']:.0f}", "nfdump_ratio")
+    row("  more than one candidate at 1 s", f"{trace['ambiguous']:.1%}")
+    row(
+        f"trace over {DAYS} days (at most {DAYS_RATIO} x)",
+        f"{sixty_days['median'] * 1000:.1f} / {sixty_days['p95'] * 1000:.1f} ms",
+        "sixty_days",
+    )
+    row(
+        f"  no time given (at most {WITHOUT_DAY_SECONDS} s)",
+        f"{document['without_day']['median'] * 1000:.0f} / {document['without_day']['p95'] * 1000:.0f} ms",
+        "without_day",
+    )
+    row(f"whole command, cold (at most {COLD_SECONDS} s)", f"{document['cold']['median'] * 1000:.0f} ms", "cold")
+    row(f"  over {DAYS} days", f"{document['sixty_days_cold']['median'] * 1000:.0f} ms", "sixty_days_cold")
+    row(f"1,000 requests (at most {MANY_SECONDS} s)", f"{document['many']['seconds'] * 1000:.0f} ms", "many")
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * 0.95))]
+
+
+def _run(argv: list[str]) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{argv[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
