@@ -3,7 +3,7 @@
 """Runs on hosts of the lab: real flows, with the truth noted at both ends.
 
     flows.py serve FILE             outside: answer TCP, UDP and echo requests, and note who came
-    flows.py send HOST FILE MARK COUNT SECONDS ADDRESS...
+    flows.py send HOST FILE MARK COUNT ADDRESS...
                                     inside: flows from these addresses, each with a word of its own as its payload
 
 Each line of FILE is a JSON list. Inside: word, protocol, inside address, inside port, begin, end. Outside: word, public
@@ -84,11 +84,9 @@ class Server:
             self._note(packet[28:60], address, struct.unpack("!H", packet[24:26])[0])
 
 
-def send(host: str, path: str, mark: str, many: str, seconds: str, *addresses: str) -> None:
-    """Make so many flows, by turns from each address and by each protocol; hold those of TCP open for some seconds."""
-    held = []
+def send(host: str, path: str, mark: str, many: str, *addresses: str) -> None:
+    """Make so many flows, by turns from each address and by each protocol."""
     flows = []
-    hold = float(seconds)
     for number in range(int(many)):
         protocol = ("tcp", "udp", "icmp")[number % 3]
         address = addresses[number % len(addresses)]
@@ -107,18 +105,10 @@ def send(host: str, path: str, mark: str, many: str, seconds: str, *addresses: s
             port = one.getsockname()[1]
             one.sendall(word.encode())
             one.recv(100)
-            if protocol == "tcp" and hold:
-                held.append(one)
-            else:
-                one.close()
+            one.close()
         flows.append([word, protocol, address, port, begin, time.time()])
-    time.sleep(hold)
-    for one in held:
-        one.close()
     with open(path, "w", encoding="utf-8") as file:
         for flow in flows:
-            if hold and flow[1] == "tcp":
-                flow[5] = time.time()
             file.write(json.dumps(flow) + "\n")
 
 

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gateways, their subscribers, and what the collectors have of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from ansible_collections.order82.baseline.plugins.module_utils.nat import lines
+from ansible_collections.order82.baseline.plugins.plugin_utils import nat_plan
+
+from ..conftest import Lab
+
+OUTSIDE = "203.0.113.10"
+FLOWS = Path(__file__).with_name("flows.py")
+
+
+class Gateway(NamedTuple):
+    """One gateway, the host that stands for its subscribers, and its pools as the inventory has them."""
+
+    name: str
+    subscribers: str
+    pools: list[dict[str, Any]]
+
+    def owner(self, public: str, port: int) -> str | None:
+        """Whose the plan says that a port is; None where each translation is recorded."""
+        for pool in nat_plan.compute(self.pools):
+            for blocks in pool.blocks:
+                for block in blocks:
+                    if block.public == public and block.first <= port <= block.last:
+                        return block.inside
+        return None
+
+
+class Flow(NamedTuple):
+    """A flow as both ends saw it; times are Unix seconds."""
+
+    protocol: int
+    inside: str
+    inside_port: int
+    public: str
+    public_port: int
+    begin: float
+    end: float
+
+
+@pytest.fixture(scope="session")
+def gateways(lab: Lab) -> dict[str, Gateway]:
+    hosts = yaml.safe_load((lab.inventory / "hosts.yml").read_text())["all"]["children"]["managed"]["children"]
+    return {
+        name: Gateway(name, f"subscriber{name[-1]}", values["nat_gateway_pools"])
+        for name, values in hosts["gateways"]["hosts"].items()
+    }
+
+
+@pytest.fixture(scope="session", params=["gateway1", "gateway2"])
+def gateway(request: pytest.FixtureRequest, gateways: dict[str, Gateway]) -> Gateway:
+    return gateways[request.param]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ends(lab: Lab) -> Iterator[None]:
+    """The program of both ends is there, and the outside one runs."""
+    text = base64.b64encode(FLOWS.read_bytes()).decode()
+    for host in ("outside", "subscriber1", "subscriber2"):
+        lab.do(host, f"echo {text} | base64 -d > /root/flows.py")
+    lab.do(
+        "outside",
+        "systemctl stop flows 2>/dev/null; systemd-run --quiet --collect --unit flows python3 /root/flows.py serve /root/seen",
+    )
+    yield
+    lab.do("outside", "systemctl stop flows")
+
+
+def send(lab: Lab, gateway: Gateway, mark: str, count: int, addresses: list[str]) -> list[Flow]:
+    """Make flows and give back those that were seen outside.
+
+    :raises AssertionError: one that should have come through did not.
+    """
+    listed = " ".join(addresses)
+    lab.do(gateway.subscribers, f"python3 /root/flows.py send {OUTSIDE} /root/{mark} {mark} {count} {listed}")
+    return both_ends(lab, gateway, mark)
+
+
+def both_ends(lab: Lab, gateway: Gateway, mark: str) -> list[Flow]:
+    sent = [json.loads(line) for line in lab.do(gateway.subscribers, f"cat /root/{mark}").splitlines()]
+    seen = {
+        word: (public, port)
+        for word, public, port, _time in map(json.loads, lab.do("outside", f"grep -F {mark}- /root/seen").splitlines())
+    }
+    numbers = {"tcp": 6, "udp": 17, "icmp": 1}
+    flows = []
+    for word, protocol, inside, port, begin, end in sent:
+        assert word in seen, f"{word} ({protocol} from {inside}) never came"
+        flows.append(Flow(numbers[protocol], inside, port, *seen[word], begin, end))
+    return flows
+
+
+def texts(lab: Lab, collector: str, gateway: Gateway, kind: str) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Today's records of a gateway on a collector, of one kind, each once."""
+    path = f"/srv/records/nat_mapping/$(date -u +%F)/{gateway.name}.log"
+    found = lab.do(collector, f"grep -aoE '\\] {kind} .*' {path}", ok=(0, 1))
+    for text in dict.fromkeys(found.splitlines()):
+        _kind, pairs, entries = lines.parse(text[2:])
+        yield pairs, entries
+
+
+def recorded(lab: Lab, collector: str, gateway: Gateway) -> dict[tuple, list[tuple[float, float | None]]]:
+    """The spans of each translation that a collector has: (begin, end), None where it went on."""
+    found: dict[tuple, list[tuple[float, float | None]]] = {}
+    for _pairs, entries in texts(lab, collector, gateway, "flows"):
+        for entry in entries:
+            protocol, inside, inside_port, public, public_port, begin, end = entry.split(",")
+            key = (int(protocol), inside, int(inside_port), public, int(public_port))
+            found.setdefault(key, []).append((float(begin), float(end) if end else None))
+    return found

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A thousand real flows through each gateway: the plan or the records name the right one of them all."""
+
+from __future__ import annotations
+
+from ..conftest import Lab, until
+from .conftest import OUTSIDE, Flow, Gateway, recorded, send
+
+CLOCKS = 0.05  # seconds by which two hosts of a lab may differ
+
+
+def by_mode(gateway: Gateway) -> dict[str, list[str]]:
+    """Inside addresses of each mode, of several subscribers."""
+    return {
+        pool["mode"]: [pool["inside"][0].rpartition(".")[0] + f".{number}" for number in range(1, 11)]
+        for pool in gateway.pools
+        if pool["mode"] != "prefix"
+    }
+
+
+def missing(lab: Lab, collector: str, gateway: Gateway, flows: list[Flow]) -> list[Flow]:
+    """The flows that a collector has not, from their begin to their end."""
+    known = recorded(lab, collector, gateway)
+    return [
+        flow
+        for flow in flows
+        if not any(
+            begin <= flow.begin + CLOCKS and (end is None or end >= flow.end - CLOCKS)
+            for begin, end in known.get(flow[:5], ())
+        )
+    ]
+
+
+def test_each_port_of_a_block_belongs_to_who_used_it(lab: Lab, gateway: Gateway, mark: str) -> None:
+    flows = send(lab, gateway, mark, 1000, by_mode(gateway)["deterministic"])
+    assert {flow.protocol for flow in flows} == {1, 6, 17}
+    assert [flow for flow in flows if gateway.owner(flow.public, flow.public_port) != flow.inside] == []
+
+
+def test_each_translation_is_on_both_collectors(lab: Lab, gateway: Gateway, mark: str) -> None:
+    """A translation that goes on is recorded after thirty seconds; ended ones when the kernel has collected them."""
+    flows = send(lab, gateway, mark, 1000, by_mode(gateway)["sessions"])
+    assert len({flow.inside for flow in flows}) == 10
+    for collector in ("collector1", "collector2"):
+        until(
+            100,
+            lambda at=collector: not missing(lab, at, gateway, flows),
+            f"every translation on {collector}",
+        )
+
+
+def test_translations_outlive_the_recorder(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
+    """The recorder is killed, and restarted in order, in mid-flow: what goes on is on record."""
+    gateway = gateways["gateway1"]
+    flows = send(lab, gateway, mark, 30, by_mode(gateway)["sessions"])
+    lab.do(
+        gateway.name, "systemctl kill --signal=KILL order82-nat-record; sleep 2; systemctl restart order82-nat-record"
+    )
+    for collector in ("collector1", "collector2"):
+        until(20, lambda at=collector: not missing(lab, at, gateway, flows), f"every translation on {collector}")
+
+
+def test_an_exhausted_block_takes_nobody_elses_ports(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
+    """A datagram from each of more ports than are its own: 512, or 1,000 and as many in overflow.
+
+    The kernel tries 128 ports for a new connection, so it may leave the last few of a block free.
+    """
+    for gateway, own in ((gateways["gateway2"], 512), (gateways["gateway1"], 2000)):
+        inside = by_mode(gateway)["deterministic"][5]
+        lab.do(gateway.name, f"conntrack -D -s {inside} 2>/dev/null; true")
+        script = (
+            "import socket, time\n"
+            f"for number in range({own + 100}):\n"
+            "    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            f"    one.bind(('{inside}', 20000 + number)); one.sendto(b'{mark}-%d' % number, ('{OUTSIDE}', 7082))\n"
+            "    time.sleep(0.002)\n"  # the kernel forgets earlier connections of a count bit by bit
+        )
+        lab.do(gateway.subscribers, f'python3 -c "{script}"')
+        said = lab.do(gateway.name, f"conntrack -L -p udp -s {inside} 2>/dev/null")
+        ports = {
+            (line.split("dst=")[2].split()[0], int(line.rsplit("dport=", 1)[1].split()[0]))
+            for line in said.splitlines()
+        }
+        assert 0.98 * own < len(ports) <= own
+        assert {gateway.owner(public, port) for public, port in ports} == {inside}
