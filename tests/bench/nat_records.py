@@ -233,7 +233,7 @@ def make_part(base, count: int, span: list[int]) -> None:
 
 
 def lists(base, destinations: bool) -> list[tuple[int, str]]:
-    """The lists of a part: when each was written, and its text."""
+    """The lists of a part, each of one second at the most: when it was written, and its text."""
 
     def dotted(name: str) -> str:
         return " || '.' || ".join(f"(({name} >> {shift}) & 255)" for shift in (24, 16, 8, 0))

@@ -427,16 +427,15 @@ class Tracer:
         for one in found:
             candidate = _candidate(one, rows)
             if one.end is None:
-                last, known = self._goes_on(one, documents)
-                candidate["end_unknown"] = known
-                candidate["last_seen"] = iso(max(one.seen, min(last, _END)) if last < _END else one.seen)
+                last, seen, candidate["end_unknown"] = self._goes_on(one, documents)
+                candidate["last_seen"] = iso(seen)
                 if last < since:
                     continue
             candidates.append(candidate)
         return candidates
 
     def _goes_on(self, one, documents):
-        """Until when a translation without an end can have lasted, and whether its end is unknown.
+        """Until when a translation without an end can have lasted, when it is known to have, and whether it has ended.
 
         Each recorder writes what is open when it begins, and at the beginning of each day: what is not among that has
         ended, and its end was not recorded.
@@ -444,16 +443,16 @@ class Tracer:
         document = documents.get(one.gateway, ({"streams": {}},))[0]
         run = document["streams"].get(str(one.run))
         if run is None:
-            return _END, True
+            return _END, one.seen, True
         heard = coverage.last_heard(run)
         midnight = (one.seen // catalogue.DAY + 1) * catalogue.DAY + coverage.BEAT_MILLISECONDS
         if heard is not None and heard > midnight:
-            return midnight, True
+            return midnight, one.seen, True
         newer = any(int(number) > one.run for number in document["streams"])
         if run["stop"] is not None or newer:
-            beats = [beat[1] for beat in run["beats"]]
-            return max([one.seen, *beats[-1:]]), True
-        return _END, False
+            last = max([one.seen, *(beat[1] for beat in run["beats"])])
+            return last, last, True
+        return _END, one.seen, False
 
     def _give_evidence(self, candidates):
         flows = [one for one in candidates if isinstance(one["found"], Found)]

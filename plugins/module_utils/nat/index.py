@@ -114,7 +114,8 @@ def build(store_folder, index_folder, day, *, threads=2, memory=MEMORY, least=Fa
     :param datetime.date day: of reception.
     :param int threads: of DuckDB.
     :param str memory: of DuckDB.
-    :param bool least: only what answers whose it was: whole seconds, without inside port and destination.
+    :param bool least: only what answers whose it was: whole seconds, without inside port and destination, and so
+        without a way back to the record.
     :return: dict: the new catalogue (see L(catalogue.Day)), with C(bad), (file, line, reason) of up to 1000 lines.
     :raises BuildError: there are no records of this day, or another build is at work.
     :raises engine.MissingError: there is no duckdb.
@@ -151,11 +152,13 @@ def stale(store_folder, index_folder):
 
     :return: list of datetime.date.
     """
-    built = {day.name: day.document for day in catalogue.load(index_folder)}
     found = []
     for day in store.days(store_folder, RECORD_CLASS):
         source = store.folder(store_folder, RECORD_CLASS, day)
-        document = built.get(day.isoformat())
+        try:
+            document = catalogue.read(index_folder, "%s.json" % day).document
+        except (FileNotFoundError, ValueError):  # none, or another version's
+            document = None
         closed = os.path.exists(os.path.join(source, store.MANIFEST))
         sizes = {os.path.basename(path): os.path.getsize(path) for path in store.files(source)}
         if document is None or document["closed"] != closed or document["sizes"] != sizes:

@@ -129,6 +129,16 @@ def test_the_end_is_unknown_where_the_recorder_was_killed(store, gateway, asked)
     assert asked(when=NOON + 700000)["status"] == "nobody"
 
 
+def test_what_is_not_open_at_midnight_any_more_ended_before(gateway, asked):
+    gateway.flows(NOON, flow(A, PUBLIC, NOON - 60000, None))
+    gateway.stop(MIDNIGHT + 3600000)
+    answer = asked(when=NOON + 60000)
+    assert answer["status"] == "one"
+    assert answer["candidates"][0]["end_unknown"] is True
+    assert answer["candidates"][0]["last_seen"] == ask.iso(NOON)
+    assert asked(when=MIDNIGHT + 600000)["status"] == "nobody"
+
+
 def test_a_flow_that_goes_on_is_one_while_its_stream_lives(gateway, asked):
     gateway.flows(NOON, flow(A, PUBLIC, NOON - 60000, None))
     gateway.beats_until(NOON + 600000)
@@ -342,3 +352,4 @@ def test_a_day_with_another_catalogue_is_named(store, gateway, built):
     path.write_text(path.read_text().replace('"format":1', '"format":0'))
     with pytest.raises(ValueError, match="another version"):
         ask.trace(str(store), folder, question())
+    assert ask.trace(str(store), built(), question())["status"] == "unknown"
