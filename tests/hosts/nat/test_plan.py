@@ -18,7 +18,7 @@ from .conftest import Gateway, send, texts
 HOLD = (
     "import socket, time\n"
     "one = socket.create_connection(('203.0.113.10', 7082), 5, ('{inside}', 0))\n"
-    "for number in range(400):\n"
+    "for number in range(3000):\n"
     "    one.sendall(b'{word}'); one.recv(100); time.sleep(0.3)\n"
 )
 
