@@ -123,7 +123,7 @@ def _check_kinds(path, raw):
         kind = _KINDS.get(name)
         if kind is None:
             raise SettingsError("%s: there is no setting '%s'" % (path, name))
-        if type(value) is not kind:  # True is no number here
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise SettingsError("%s: %s must be %s, not %r" % (path, name, kind.__name__, value))
 
 
