@@ -32,6 +32,7 @@ def connect(threads=1, memory="512MB", temporary=None, ordered=True):
             "memory_limit": memory,
             "temp_directory": temporary or "",
             "preserve_insertion_order": ordered,
+            "enable_progress_bar": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
