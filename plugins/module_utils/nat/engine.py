@@ -26,17 +26,18 @@ def connect(threads=1, memory="512MB", temporary=None, ordered=True):
             "the Python module duckdb is missing on this host: apply the role nat_log, or pip install duckdb=="
             + VERSION
         ) from error
-    return duckdb.connect(
+    base = duckdb.connect(
         config={
             "threads": threads,
             "memory_limit": memory,
             "temp_directory": temporary or "",
             "preserve_insertion_order": ordered,
-            "enable_progress_bar": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
     )
+    base.execute("set enable_progress_bar = false")  # else a long query writes to standard output
+    return base
 
 
 def quoted(text):
