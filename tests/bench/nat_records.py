@@ -32,7 +32,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PLUGINS = CHECKOUT / "plugins"
 sys.path.insert(0, str(PLUGINS))
 
-from module_utils.nat import ask, catalogue, engine, lines, request  # noqa: E402
+from module_utils.nat import ask, catalogue, engine, lines, request
 
 FULL, PLAIN, LEAST = 13, 10, 5
 """The most bytes of index a record: all there is; without destination; whole seconds without ports of the inside."""

@@ -9,7 +9,6 @@ An answer has all candidates within the time asked, and says whether the records
 - C(unknown): records of that time are missing or broken; what was found is listed, but may not be all.
 """
 
-# ruff: noqa: S608 (what is put into a query are numbers, and texts that are quoted)
 from __future__ import annotations
 
 import datetime
@@ -647,7 +646,7 @@ def _use(row, force, inside):
     return dict(one, public_port_last=row.last)
 
 
-def _planned(row, force, inside, inside_port, public, public_port, protocol):  # noqa: PLR0917
+def _planned(row, force, inside, inside_port, public, public_port, protocol):
     return {
         "mode": "prefix" if row.kind == "prefix" else "deterministic",
         "inside_address": inside,

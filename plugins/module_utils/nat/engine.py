@@ -20,7 +20,7 @@ def connect(threads=1, memory="512MB", temporary=None, ordered=True):
     :raises MissingError: there is no duckdb.
     """
     try:
-        import duckdb  # pylint: disable=import-outside-toplevel  # noqa: PLC0415 (most commands don't need it)
+        import duckdb  # pylint: disable=import-outside-toplevel
     except ImportError as error:
         raise MissingError(
             "the Python module duckdb is missing on this host: apply the role nat_log, or pip install duckdb=="

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From an answer back to the record: file, line, the text of this one translation, and what seals it."""
 
-# ruff: noqa: S608 (what is put into a query are numbers, and paths that are quoted)
 from __future__ import annotations
 
 import hashlib

@@ -17,7 +17,6 @@ Memory: DuckDB takes up to C(MEMORY) and writes what is more to the index folder
 of up to 8 KB, with about 100 translations each.
 """
 
-# ruff: noqa: S608 (what is put into a query are numbers, and paths that are quoted)
 from __future__ import annotations
 
 import concurrent.futures

@@ -350,7 +350,7 @@ class Scan:
         part = self._parts.get(kind)
         if part is None:
             self._serial += 1
-            part = self._parts[kind] = open(  # noqa: SIM115 (closed by _chunk)
+            part = self._parts[kind] = open(
                 os.path.join(self._folder, "chunk-%d-%s.csv" % (self._serial, kind)), "wb", 1 << 20
             )
         part.write(text.translate(_TABLE))

@@ -262,13 +262,13 @@ class Kernel:
     def connections(self):
         return self.held or len(self.open)
 
-    def Decoder(self, public):  # noqa: N802
+    def Decoder(self, public):
         return public
 
-    def Ended(self, decoder, buffer_bytes, reliable):  # noqa: N802
+    def Ended(self, decoder, buffer_bytes, reliable):
         return self
 
-    def Open(self, decoder):  # noqa: N802
+    def Open(self, decoder):
         return Look(self.open)
 
     def read(self, most):
