@@ -130,15 +130,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict:
         },
         "build": {**built, "records_a_second": options.records / built["seconds"]},
         "nfdump": nfdump.scan(truth, options.records),
-        "trace": traces(store, index, truth[: options.rounds]),
         "many": many(store, index, truth[-1000:]),
     }
-    document["cold"] = cold(store, index, truth[:11])
     months = folder / "sixty"
     sixty(index, months)
-    document["sixty_days"] = traces(store, months, truth[: options.rounds])
-    document["sixty_days_cold"] = cold(store, months, truth[:11])
-    document["without_day"] = traces(store, months, truth[:11], timed=False)
+    document["trace"], document["sixty_days"] = traces(store, (index, months), truth[: options.rounds])
+    document["cold"], document["sixty_days_cold"] = cold(store, (index, months), truth[:11])
+    [document["without_day"]] = traces(store, (months,), truth[:11], timed=False)
     document["nfdump_ratio"] = document["nfdump"]["scan_seconds"] / document["trace"]["median"]
     document["limits"] = limits(document)
     document["holds"] = all(document["limits"].values())
@@ -335,20 +333,20 @@ def build(store: Path, index: Path, least: bool = False) -> dict:
     """Build the index in a process of its own."""
     program = (
         "import datetime, sys; sys.path.insert(0, sys.argv[1]); from module_utils.nat import index; "
-        "index.build(sys.argv[2], sys.argv[3], datetime.date.fromisoformat(sys.argv[4]), least=sys.argv[5] == 'True')"
+        "index.build(sys.argv[2], sys.argv[3], datetime.date.fromisoformat(sys.argv[4]), least=sys.argv[5] == 'True'); "
+        "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
     )
     begin = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(PLUGINS), str(store), str(index), DAY.isoformat(), str(least)]
-    )
-    _pid, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError("the index was not built")
+    before = os.times()
+    peak = _run([sys.executable, "-c", program, str(PLUGINS), str(store), str(index), DAY.isoformat(), str(least)])
+    after = os.times()
     return {
         "seconds": time.perf_counter() - begin,
-        "processor_seconds": used.ru_utime + used.ru_stime,
-        "megabytes": used.ru_maxrss / 1000,
+        "processor_seconds": after.children_user
+        + after.children_system
+        - before.children_user
+        - before.children_system,
+        "megabytes": int(peak) / 1000,
     }
 
 
@@ -392,19 +390,23 @@ def question(row: dict, timed: bool = True) -> request.Request:
     )
 
 
-def traces(store: Path, index: Path, truth: list[dict], timed: bool = True) -> dict:
-    """Ask one after the other in one process, and check each answer."""
-    taken = []
+def traces(store: Path, indexes: tuple[Path, ...], truth: list[dict], timed: bool = True) -> list[dict]:
+    """Ask one after the other in one process, each of the indexes in turn, and check each answer."""
+    tracers = [ask.Tracer(str(store), str(index), threads=1) for index in indexes]
+    taken = [[] for _index in indexes]
     ambiguous = 0
-    with ask.Tracer(str(store), str(index), threads=1) as tracer:
+    for tracer in tracers:
         tracer.ask([question(truth[0], timed)])
-        for row in truth:
+    for row in truth:
+        for tracer, times in zip(tracers, taken, strict=True):
             begin = time.perf_counter()
             [answer] = tracer.ask([question(row, timed)])
-            taken.append(time.perf_counter() - begin)
+            times.append(time.perf_counter() - begin)
             _check(row, answer, timed)
-            ambiguous += answer["ambiguous"]
-    return {"median": statistics.median(taken), "p95": _p95(taken), "ambiguous": ambiguous / len(truth)}
+        ambiguous += answer["ambiguous"]
+    return [
+        {"median": statistics.median(times), "p95": _p95(times), "ambiguous": ambiguous / len(truth)} for times in taken
+    ]
 
 
 def many(store: Path, index: Path, truth: list[dict]) -> dict:
@@ -427,26 +429,27 @@ def _check(row: dict, answer: dict, timed: bool) -> None:
         raise RuntimeError(f"a wrong answer: {row} {answer}")
 
 
-def cold(store: Path, index: Path, truth: list[dict]) -> dict:
+def cold(store: Path, indexes: tuple[Path, ...], truth: list[dict]) -> list[dict]:
     """The whole command, each time with the index and the catalogue evicted from the page cache."""
     program = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); from module_utils.nat import ask, request; "
         "print(json.dumps(ask.trace(sys.argv[2], sys.argv[3], request.request(sys.argv[4], port=sys.argv[5], "
         "protocol=sys.argv[6], time=sys.argv[7], tolerance_seconds=1))))"
     )
-    taken = []
+    taken = [[] for _index in indexes]
     for row in truth:
-        evict(index)
-        begin = time.perf_counter()
-        answer = _run(
-            [
-                *(sys.executable, "-c", program, str(PLUGINS), str(store), str(index)),
-                *(row["public_address"], str(row["public_port"]), str(row["protocol"]), row["time"]),
-            ]
-        )
-        taken.append(time.perf_counter() - begin)
-        _check(row, json.loads(answer), True)
-    return {"median": statistics.median(taken), "p95": _p95(taken)}
+        for index, times in zip(indexes, taken, strict=True):
+            evict(index)
+            begin = time.perf_counter()
+            answer = _run(
+                [
+                    *(sys.executable, "-c", program, str(PLUGINS), str(store), str(index)),
+                    *(row["public_address"], str(row["public_port"]), str(row["protocol"]), row["time"]),
+                ]
+            )
+            times.append(time.perf_counter() - begin)
+            _check(row, json.loads(answer), True)
+    return [{"median": statistics.median(times), "p95": _p95(times)} for times in taken]
 
 
 def evict(index: Path) -> None:

@@ -11,9 +11,9 @@ from . import engine, lines, scan
 
 RECORD_CLASS = "nat_mapping"
 # Around the end of a translation, in milliseconds, in which its list was written: usual, late, anywhere in the day.
-_WINDOWS = ((-1000, 3000), (-600000, 3600000), (-(1 << 61), 1 << 61))
+_WINDOWS = ((0, 1200), (-1000, 10000), (-600000, 3600000), (-(1 << 61), 1 << 61))
 _ONE_BY_ONE = 4
-_PIECE = 4000  # the first window, so that it lies in two pieces at the most
+_PIECE = 1200  # the first window, so that it lies in two pieces at the most
 
 
 class Seals:
@@ -101,7 +101,7 @@ def of_flows(base, seals, days, founds):
         if not missing:
             break
         for number, places in _places(base, days, missing, window).items():
-            result[number] = _among(seals, founds[number], places, window == _WINDOWS[0])
+            result[number] = _among(seals, founds[number], places, window == _WINDOWS[1])
     return result
 
 

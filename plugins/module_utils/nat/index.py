@@ -33,12 +33,12 @@ from . import catalogue, engine, lines, scan
 
 RECORD_CLASS = "nat_mapping"
 MEMORY = "1500MB"
-ROW_GROUP = 200704
+ROW_GROUP = 122880  # larger ones make a trace slower, smaller ones the index larger
 DICTIONARY = 8192
-DICTIONARY_WIDE = 55000
+DICTIONARY_WIDE = 40960
 _FORMAT = (
-    "(format parquet, parquet_version v2, compression zstd, row_group_size %d, dictionary_size_limit %%d, "
-    "write_bloom_filter false)" % ROW_GROUP
+    "(format parquet, parquet_version v2, compression zstd, row_group_size %d, dictionary_size_limit %d, "
+    "write_bloom_filter false)"
 )
 _LINES = "(format parquet, parquet_version v2, compression zstd, row_group_size 16384)"
 _BYTES = ("utinyint",) * 4
@@ -389,7 +389,9 @@ class _Build:
             if not files:
                 continue
             (rows,) = self.base.execute("select count(*) from read_parquet(%s)" % engine.listed(files)).fetchone()
-            form = _FORMAT % max(1, min(most, rows // 5))  # a dictionary of what hardly repeats is a burden
+            # Groups of one size: in a small last one dictionaries would be made of what hardly repeats.
+            group = _even(rows)
+            form = _FORMAT % (group, min(most, group // 3))
             path = os.path.join(self.folder, catalogue.flows_name(name))
             self.base.execute(
                 'copy (from read_parquet(%s, hive_partitioning=false) order by public, protocol, "begin") to %s %s'
@@ -415,7 +417,7 @@ class _Build:
         path = os.path.join(self.folder, "others.parquet")
         self.base.execute(
             'copy (from others order by public, public_port, protocol, "begin") to %s %s'
-            % (engine.quoted(path), _FORMAT % DICTIONARY)
+            % (engine.quoted(path), _FORMAT % (ROW_GROUP, DICTIONARY))
         )
         rows, first, last, end, going = self.base.execute(
             'select count(*), min("begin"), max("begin"), max("end"), count(*) - count("end") from others'
@@ -472,7 +474,11 @@ class _Build:
         if found:
             self.base.execute(
                 "copy (from %s order by plan, public, first, gateway) to %s %s"
-                % (_csv(path, _PLAN), engine.quoted(os.path.join(self.folder, "plans.parquet")), _FORMAT % DICTIONARY)
+                % (
+                    _csv(path, _PLAN),
+                    engine.quoted(os.path.join(self.folder, "plans.parquet")),
+                    _FORMAT % (ROW_GROUP, DICTIONARY),
+                )
             )
         return found
 
@@ -480,6 +486,12 @@ class _Build:
         fields = row.split(",")
         fields += [""] * (6 - len(fields))
         return "%d,%s,%s,%d,%d,%d\n" % (gateway, identity, ",".join(fields[:6]), *place)
+
+
+def _even(rows):
+    """The size of row groups of which all are about as large; DuckDB writes whole vectors of 2048."""
+    groups = -(-rows // ROW_GROUP)
+    return -(-rows // (groups * 2048)) * 2048
 
 
 def _entries(folder):
