@@ -12,6 +12,7 @@ An answer has all candidates within the time asked, and says whether the records
 from __future__ import annotations
 
 import datetime
+import functools
 import ipaddress
 import os
 from typing import NamedTuple
@@ -303,46 +304,57 @@ class Tracer:
             yield Found(day.name, day.gateways[gateway], *row[:11], place=tuple(row[11:]))
 
     def _joined(self, requests, numbers, result):
-        """Many requests with a port: one join for each day."""
-        rows = []
-        buckets = {}
+        """Many requests with a port: one look at each day.
+
+        The join is by address and port alone, and what else was asked is compared here: so DuckDB decodes the other
+        columns only where there is a match, which takes two thirds of the time.
+        """
+        asked = {}
         for number in numbers:
             one = requests[number]
-            since, until = _span(one)
-            address = int(ipaddress.IPv4Address(one.address))
-            protocol = "null" if one.protocol is None else "%d" % one.protocol
-            rows.append("(%d, %d, %s, %d, %d)" % (number, address * 65536 + one.port, protocol, since, until))
-            known = buckets.setdefault(catalogue.bucket_of(address), [since, until])
-            known[:] = min(known[0], since), max(known[1], until)
-        self._base.execute(
-            "create or replace temp table asked as select n::integer as n, public::ubigint as public, "
-            "protocol::utinyint as protocol, since::bigint as since, until::bigint as until from (values %s) "
-            "as v(n, public, protocol, since, until)" % ", ".join(rows)
-        )
+            asked.setdefault((one.address, one.port), []).append(number)
         for day in self.days:
-            files = sorted({path for bucket, span in buckets.items() for path in day.flow_files(bucket, *span)})
-            if files:
-                condition = _times("asked.since", "asked.until", day.least)
-                for number, *row in self._base.execute(
-                    "select n, %s from read_parquet(%s) as f join asked on f.public = asked.public and %s and "
-                    "(asked.protocol is null or asked.protocol = f.protocol)"
-                    % (_columns(day.least, "f."), engine.listed(files), condition)
-                ).fetchall():
-                    _keep(result[number], _found_flow(day, row), requests[number])
-        since = min(span[0] for span in buckets.values())
-        until = max(span[1] for span in buckets.values())
-        if any(day.has_others(since, until) for day in self.days):
-            pairs = {(requests[number].address, requests[number].port): [] for number in numbers}
-            for number in numbers:
-                pairs[requests[number].address, requests[number].port].append(number)
-            where = "(public, public_port) in (%s)" % ", ".join(
-                "(%s, %d)" % (engine.quoted(address), port) for address, port in pairs
-            )
-            for row in self._others(where, since, until):
-                for number in pairs[row.public, row.public_port]:
-                    one = requests[number]
-                    if one.protocol in (None, row.protocol) and _within(row, *_span(one)):
-                        _keep(result[number], row, one)
+            for row in self._day_rows(day, requests, asked):
+                self._answer(row, requests, asked, result)
+        since = min(_span(requests[number])[0] for number in numbers)
+        until = max(_span(requests[number])[1] for number in numbers)
+        where = "(public, public_port) in (%s)" % ", ".join(
+            "(%s, %d)" % (engine.quoted(address), port) for address, port in asked
+        )
+        for row in self._others(where, since, until):
+            self._answer(row, requests, asked, result)
+
+    def _day_rows(self, day, requests, asked):
+        """The ended translations of one day whose address and port some requests ask for."""
+        wanted = {}
+        files = set()
+        for (address, port), numbers in asked.items():
+            number = int(ipaddress.IPv4Address(address))
+            spans = [_span(requests[one]) for one in numbers]
+            span = min(since for since, _until in spans), max(until for _since, until in spans)
+            own = day.flow_files(catalogue.bucket_of(number), *span)
+            if own:
+                wanted[_endpoints(number, port)[0]] = span
+                files.update(own)
+        if not files:
+            return
+        self._base.execute(
+            "create or replace temp table asked as select public::ubigint as public from (values %s) as v(public)"
+            % ", ".join("(%d)" % public for public in wanted)
+        )
+        for row in self._base.execute(
+            "select %s from read_parquet(%s) as f join asked on f.public = asked.public"
+            % (_columns(day.least, "f."), engine.listed(sorted(files)))
+        ).fetchall():
+            found = _found_flow(day, row)
+            if _within(found, *wanted[row[2]]):
+                yield found
+
+    def _answer(self, found, requests, asked, result):
+        for number in asked[found.public, found.public_port]:
+            one = requests[number]
+            if one.protocol in (None, found.protocol) and _within(found, *_span(one)):
+                _keep(result[number], found, one)
 
     # What a plan says, and for which time the records are complete.
 
@@ -676,7 +688,12 @@ def _moved(address, prefix, other):
 
 
 def _holds(network, address):
-    return address in ipaddress.ip_network(network, False)
+    return address in _network(network)
+
+
+@functools.lru_cache(1024)
+def _network(text):
+    return ipaddress.ip_network(text, False)
 
 
 def _forces(documents, since, until):
