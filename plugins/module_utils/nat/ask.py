@@ -306,8 +306,8 @@ class Tracer:
     def _joined(self, requests, numbers, result):
         """Many requests with a port: one look at each day.
 
-        The join is by address and port alone, and what else was asked is compared here: so DuckDB decodes the other
-        columns only where there is a match, which takes two thirds of the time.
+        DuckDB looks for addresses and ports alone, and what else was asked is compared here: so it leaves row groups
+        without a match, and takes half the time of a join.
         """
         asked = {}
         for number in numbers:
@@ -338,13 +338,13 @@ class Tracer:
                 files.update(own)
         if not files:
             return
-        self._base.execute(
-            "create or replace temp table asked as select public::ubigint as public from (values %s) as v(public)"
-            % ", ".join("(%d)" % public for public in wanted)
-        )
         for row in self._base.execute(
-            "select %s from read_parquet(%s) as f join asked on f.public = asked.public"
-            % (_columns(day.least, "f."), engine.listed(sorted(files)))
+            "select %s from read_parquet(%s) where public in (%s)"
+            % (
+                _columns(day.least),
+                engine.listed(sorted(files)),
+                ", ".join("%d::ubigint" % public for public in wanted),
+            )
         ).fetchall():
             found = _found_flow(day, row)
             if _within(found, *wanted[row[2]]):
@@ -552,13 +552,10 @@ def _times(since, until, least):
     return '"begin" <= %s and "begin" + lasted_s::bigint * 1000 + lasted_ms >= %s' % (until, since)
 
 
-def _columns(least, table=""):
-    names = "{0}gateway, {0}protocol, {0}public, {0}inside, "
+def _columns(least):
     if least:
-        names += 'null, {0}"begin" * 1000, {0}lasted_s, 0, null, null'
-    else:
-        names += '{0}inside_port, {0}"begin", {0}lasted_s, {0}lasted_ms, {0}destination, {0}destination_port'
-    return names.format(table)
+        return 'gateway, protocol, public, inside, null, "begin" * 1000, lasted_s, 0, null, null'
+    return 'gateway, protocol, public, inside, inside_port, "begin", lasted_s, lasted_ms, destination, destination_port'
 
 
 def _found_flow(day, row):
