@@ -2,6 +2,7 @@
 """The command C(order82): what runs on hosts without Ansible.
 
 Exit codes: 0 done and well; 1 done, and something is wrong (an alarm); 2 it could not be done, one sentence says why.
+C(order82 trace) has further ones for its answers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import sys
 
 from . import forward
 from .nat import apply as nat_apply
+from .nat import indexing as nat_indexing
 from .nat import recorder as nat_recorder
+from .nat import trace
 from .records import counting, sessions, tending
 from .records.settings import SettingsError
 
@@ -60,7 +63,15 @@ def _parser():
     for verb in (apply, withdraw, record):
         verb.add_argument("--settings", metavar="FILE", default=nat_recorder.PATH, help="by default %(default)s")
 
-    for verb in (tend, count, pairs, rewind, apply, withdraw, record):
+    index = verbs.add_parser("index", help="on a collector: build the index of NAT records anew where it is old")
+    index.add_argument("--index", metavar="FOLDER", default=trace.INDEX, help="by default %(default)s")
+    index.set_defaults(run=nat_indexing.command)
+
+    who = areas.add_parser("trace", help="who had this public address and port then? / 溯源查询")
+    trace.options(who)
+    who.set_defaults(run=trace.command)
+
+    for verb in (tend, count, pairs, rewind, apply, withdraw, record, index, who):
         verb.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
 
@@ -73,7 +84,7 @@ def main(argv=None):
     arguments = _parser().parse_args(argv)
     try:
         document, text, code = arguments.run(arguments)
-    except (SettingsError, OSError, ValueError, subprocess.SubprocessError) as error:
+    except (SettingsError, OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         sys.stderr.write("order82: %s\n" % error)
         return 2
     try:

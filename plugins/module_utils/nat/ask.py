@@ -177,6 +177,19 @@ class Tracer:
         """
         return self._again(self._uses, inside_address, since, until, most)
 
+    def example(self, at):
+        """An owner of ports by a plan that was in force then, for a question whose answer is known.
+
+        :param int at: Unix milliseconds.
+        :return: Row, or None where no plan had blocks.
+        """
+        self._connect(False)
+        for _gateway, force in _forces(self._documents(at, at), at, at):
+            rows = self._read_plan(force.plan, "kind = 'block'")
+            if rows:
+                return rows[0]
+        return None
+
     def _again(self, function, *arguments):
         """A build may remove a folder between the look into the catalogue and the question: then look again."""
         try:

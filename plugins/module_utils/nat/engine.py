@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import sys
+
 VERSION = "1.5.5"
+LIBRARY = "/usr/lib/order82/duckdb-" + VERSION  # where the role nat_log puts it
 
 
 class MissingError(RuntimeError):
@@ -19,6 +22,8 @@ def connect(threads=1, memory="512MB", temporary=None, ordered=True):
     :param bool ordered: keep rows in the order of their files; a sort doesn't need it, and takes more memory with it.
     :raises MissingError: there is no duckdb.
     """
+    if LIBRARY not in sys.path:
+        sys.path.append(LIBRARY)
     try:
         import duckdb  # pylint: disable=import-outside-toplevel
     except ImportError as error:

@@ -8,11 +8,33 @@ that asks for an unknown observer, argument or fact is refused before a host is 
 
 from __future__ import annotations
 
-from . import certificates, clock, files, forwarding, journal, record_store, rotation, services, translation
+from . import (
+    certificates,
+    clock,
+    files,
+    forwarding,
+    journal,
+    record_store,
+    rotation,
+    services,
+    translation,
+    translation_index,
+)
 from ._registry import Argument, ObservationError, Observer, run
 
 OBSERVERS = {}
-for _module in (certificates, clock, files, forwarding, journal, record_store, rotation, services, translation):
+for _module in (
+    certificates,
+    clock,
+    files,
+    forwarding,
+    journal,
+    record_store,
+    rotation,
+    services,
+    translation,
+    translation_index,
+):
     OBSERVERS.update(_module.OBSERVERS)
 
 __all__ = ["OBSERVERS", "Argument", "ObservationError", "Observer", "observe"]

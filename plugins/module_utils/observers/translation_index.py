@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observers: the index of NAT records, and whether it gives the right answer."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..nat import ask, catalogue, request
+from ..records import settings as record_settings
+from ..records import store as record_store
+from ._registry import Argument, Observer
+
+RECORD_CLASS = "nat_mapping"
+
+
+def _nat_index(index):
+    store = record_settings.load().store
+    days = catalogue.load(index)
+    known = {day.name for day in days}
+    with_records = [
+        str(day)
+        for day in record_store.days(store, RECORD_CLASS)
+        if any(os.path.getsize(name) for name in record_store.files(record_store.folder(store, RECORD_CLASS, day)))
+    ]
+    built = [os.path.getmtime(os.path.join(index, day.name + ".json")) for day in days]
+    return {
+        "missing_days": [day for day in with_records if day not in known],
+        "built_seconds": int(time.time() - max(built)) if built else -1,
+        "damaged_lines": sum(day.document["bad_total"] for day in days),
+        **_example(store, index, days),
+    }
+
+
+def _example(store, index, days):
+    """Ask for a port of a plan that was in force at the time of the last text: its owner must be among the answers."""
+    if not days or not days[-1].texts:
+        return {"asked": "", "right": True}
+    at = days[-1].texts[1]
+    with ask.Tracer(store, index) as tracer:
+        row = tracer.example(at)
+        if row is None:
+            return {"asked": "", "right": True}
+        question = request.request(row.public, port=row.first, protocol="tcp", time=ask.iso(at))
+        insides = {one["inside_address"] for one in tracer.ask([question])[0]["candidates"]}
+    return {"asked": "%s port %d at %s" % (row.public, row.first, ask.iso(at)), "right": row.inside in insides}
+
+
+OBSERVERS = {
+    "nat_index": Observer(
+        look=_nat_index,
+        text="the index of NAT records on a collector, and its answer to a question whose answer is known",
+        arguments={"index": Argument(str, "the index's folder", "/var/lib/order82-index/nat_mapping")},
+        facts={
+            "missing_days": "list: days that have records and no index",
+            "built_seconds": "int: how long ago a part was built last, -1 if never",
+            "damaged_lines": "int: lines of records that the index could not use",
+            "asked": "str: an owner of a port by the newest plan, as a question; empty where no plan has blocks",
+            "right": "bool: the answer named the owner",
+        },
+    ),
+}
