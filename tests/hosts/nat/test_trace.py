@@ -26,7 +26,7 @@ def iso(seconds: float) -> str:
 
 def index(lab: Lab, collector: str) -> None:
     """Build the index now; a build that is under way may have begun before."""
-    lab.do(collector, "systemctl start order82-nat-index; systemctl start order82-nat-index")
+    lab.do(collector, "sleep 5; systemctl start order82-nat-index; systemctl start order82-nat-index")
 
 
 def ask(lab: Lab, collector: str, words: str, ok: tuple[int, ...] = (0,)) -> Any:
@@ -71,7 +71,10 @@ def test_every_flow_is_named(lab: Lab, gateway: Gateway, mark: str, tmp_path: Pa
             or (mode == "sessions" and flow.inside_port not in [one["inside_port"] for one in answer["candidates"]])
         ]
 
-    until(180, lambda: not wrong(), "the right answer to every question")
+    try:
+        until(180, lambda: not wrong(), "the right answer to every question")
+    except AssertionError as error:
+        pytest.fail(f"{error}: {wrong()[:3]}")
 
 
 def test_answer_shows_its_evidence_and_leaves_a_record(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
