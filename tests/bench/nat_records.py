@@ -32,7 +32,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PLUGINS = CHECKOUT / "plugins"
 sys.path.insert(0, str(PLUGINS))
 
-from module_utils.nat import ask, catalogue, engine, lines, request
+from module_utils.nat import ask, catalogue, engine, lines, request, times
 
 FULL, PLAIN, LEAST = 13, 10, 5
 """The most bytes of index a record: all there is; without destination; whole seconds without ports of the inside."""
@@ -373,7 +373,7 @@ def sample(index: Path, number: int) -> list[dict]:
             "public_port": public & 65535,
             "protocol": protocol,
             "inside": (socket.inet_ntoa(struct.pack(">I", inside)), inside_port),
-            "time": ask.iso(middle),
+            "time": times.iso(middle),
         }
         for public, protocol, inside, inside_port, middle in rows[:number]
     ]
@@ -398,14 +398,15 @@ def traces(store: Path, indexes: tuple[Path, ...], truth: list[dict], timed: boo
     for tracer in tracers:
         tracer.ask([question(truth[0], timed)])
     for row in truth:
-        for tracer, times in zip(tracers, taken, strict=True):
+        for tracer, seconds in zip(tracers, taken, strict=True):
             begin = time.perf_counter()
             [answer] = tracer.ask([question(row, timed)])
-            times.append(time.perf_counter() - begin)
+            seconds.append(time.perf_counter() - begin)
             _check(row, answer, timed)
         ambiguous += answer["ambiguous"]
     return [
-        {"median": statistics.median(times), "p95": _p95(times), "ambiguous": ambiguous / len(truth)} for times in taken
+        {"median": statistics.median(seconds), "p95": _p95(seconds), "ambiguous": ambiguous / len(truth)}
+        for seconds in taken
     ]
 
 
@@ -438,7 +439,7 @@ def cold(store: Path, indexes: tuple[Path, ...], truth: list[dict]) -> list[dict
     )
     taken = [[] for _index in indexes]
     for row in truth:
-        for index, times in zip(indexes, taken, strict=True):
+        for index, seconds in zip(indexes, taken, strict=True):
             evict(index)
             begin = time.perf_counter()
             answer = _run(
@@ -447,9 +448,9 @@ def cold(store: Path, indexes: tuple[Path, ...], truth: list[dict]) -> list[dict
                     *(row["public_address"], str(row["public_port"]), str(row["protocol"]), row["time"]),
                 ]
             )
-            times.append(time.perf_counter() - begin)
+            seconds.append(time.perf_counter() - begin)
             _check(row, json.loads(answer), True)
-    return [{"median": statistics.median(times), "p95": _p95(times)} for times in taken]
+    return [{"median": statistics.median(seconds), "p95": _p95(seconds)} for seconds in taken]
 
 
 def evict(index: Path) -> None:

@@ -13,7 +13,7 @@ import json
 import os
 import re
 
-FORMAT = 1
+FORMAT = 2
 BUCKETS = 16
 BEFORE = "before"
 DAY = 86400000

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+CLOCK_MILLISECONDS = 600000  # how exact a clock was is kept for so long together
 BEAT_MILLISECONDS = 150000  # two beats may be late by a quarter of a minute each
 SNAPSHOT_SECONDS = 30  # the default of nat_gateway_snapshot_seconds
 NO_PLAN = "none"
@@ -47,6 +48,7 @@ class Collector:
     def __init__(self):
         self._runs = {}
         self._epochs = set()
+        self._clocks = {}
         self._damaged = []
         self.first = None
         self.last = None
@@ -64,8 +66,13 @@ class Collector:
         else:
             spans.append([seq, seq, at, at])
 
-    def beat(self, run, at, plan, lost):
-        """What a beat says."""
+    def beat(self, run, at, plan, lost, clock):
+        """What a beat says.
+
+        :param clock: by how many milliseconds the clock may be wrong; None if that is not known.
+        """
+        piece = str(at // CLOCK_MILLISECONDS)
+        self._clocks[piece] = _worse(clock, self._clocks.get(piece, 0))
         beats = self._run(run)["beats"]
         if beats and beats[-1][2:] == [plan, lost] and 0 <= at - beats[-1][1] <= BEAT_MILLISECONDS:
             beats[-1][1] = at
@@ -93,6 +100,7 @@ class Collector:
         return {
             "streams": {str(number): run for number, run in self._runs.items()},
             "epochs": sorted(list(epoch) for epoch in self._epochs),
+            "clocks": self._clocks,
             "damaged": self._damaged,
         }
 
@@ -133,6 +141,7 @@ def merged(documents):
     """
     streams = {}
     epochs = set()
+    clocks = {}
     damaged = []
     for document in documents:
         for number, run in document["streams"].items():
@@ -141,11 +150,33 @@ def merged(documents):
             known["beats"] += run["beats"]
             known["stop"] = run["stop"] if known["stop"] is None else known["stop"]
         epochs.update(tuple(epoch) for epoch in document["epochs"])
+        for piece, clock in document["clocks"].items():
+            clocks[piece] = _worse(clock, clocks.get(piece, 0))
         damaged += document["damaged"]
     for run in streams.values():
         run["spans"] = _spans(run["spans"])
         run["beats"] = _beats(run["beats"])
-    return {"streams": streams, "epochs": sorted(list(epoch) for epoch in epochs), "damaged": damaged}
+    return {
+        "streams": streams,
+        "epochs": sorted(list(epoch) for epoch in epochs),
+        "clocks": clocks,
+        "damaged": damaged,
+    }
+
+
+def clock(document, since, until):
+    """By how many milliseconds a gateway's clock may have been wrong in a span and the minutes around it.
+
+    :param dict document: as L(merged) gives it.
+    :return: int; None where no beat of that time says so.
+    """
+    first, last = (at // CLOCK_MILLISECONDS for at in (since - BEAT_MILLISECONDS, until + BEAT_MILLISECONDS))
+    clocks = [clock for piece, clock in document["clocks"].items() if first <= int(piece) <= last]
+    return max(clocks) if clocks and None not in clocks else None
+
+
+def _worse(one, other):
+    return None if None in (one, other) else max(one, other)
 
 
 def last_heard(run):

@@ -69,12 +69,21 @@ class Stream:
         self.run = began
         self.seq = 0
 
-    def beat(self, at, plan, counts):
-        """:param dict counts: C(open), C(begun), C(ended), C(lost)."""
+    def beat(self, at, plan, counts, clock=None):
+        """A sign of life.
+
+        :param dict counts: C(open), C(begun), C(ended), C(lost).
+        :param int clock: by how many milliseconds the clock may be wrong, if that is known.
+        """
         return self._text(
             "beat",
-            "at=%s plan=%s open=%d begun=%d ended=%d lost=%d"
-            % (seconds(at), plan or "none", counts["open"], counts["begun"], counts["ended"], counts["lost"]),
+            "at=%s plan=%s open=%d begun=%d ended=%d lost=%d clock=%s"
+            % (
+                seconds(at),
+                plan or "none",
+                *(counts[name] for name in ("open", "begun", "ended", "lost")),
+                "none" if clock is None else seconds(clock),
+            ),
         )
 
     def flows(self, at, entries):

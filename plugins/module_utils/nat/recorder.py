@@ -11,15 +11,18 @@ from __future__ import annotations
 import functools
 import ipaddress
 import json
+import math
 import os
 import re
 import select
 import signal
+import subprocess
 import sys
+import threading
 import time
 from typing import NamedTuple
 
-from .. import journal
+from .. import chrony, journal, processes
 from . import capture as kernel
 from . import lines
 
@@ -27,6 +30,7 @@ PATH = "/etc/order82/nat.json"
 STATE = "/run/order82-nat/state"
 BEAT_SECONDS = 60
 FLUSH_SECONDS = 1
+CLOCK_SECONDS = 2  # the longest that chronyd may take to answer
 DRAIN_SECONDS = 20  # the longest that a stop waits for notices that still come
 
 _DAY = 86400000
@@ -202,9 +206,10 @@ class Recorder:
         """The clock at which :meth:`tick` has something to write; None if there is nothing."""
         return self._flush_at
 
-    def beat(self, at, plan, begun, lost):
-        """A sign of life."""
-        self._write(self.stream.beat(at, plan, {"open": self.open, "begun": begun, "ended": self.ended, "lost": lost}))
+    def beat(self, at, plan, begun, lost, clock=None):
+        """A sign of life; C(clock) is by how many milliseconds the clock may be wrong."""
+        counts = {"open": self.open, "begun": begun, "ended": self.ended, "lost": lost}
+        self._write(self.stream.beat(at, plan, counts, clock))
 
     def stop(self, at):
         """The last text."""
@@ -307,6 +312,34 @@ class State:
         os.pwrite(self._file, text.encode("ascii"), 0)
 
 
+class Clock:
+    """By how many milliseconds the clock may be wrong, as chronyd last said; None where it does not know.
+
+    It is asked beside the loop: while it does not answer, notices of the kernel would wait.
+    """
+
+    def __init__(self):
+        self.uncertainty = None
+
+    def ask(self):
+        """Ask for the next time.
+
+        :return: threading.Thread: ends with the answer.
+        """
+        asking = threading.Thread(target=self._ask, daemon=True)
+        asking.start()
+        return asking
+
+    def _ask(self):
+        try:
+            answer = processes.run(list(chrony.TRACKING), seconds=CLOCK_SECONDS)
+            said = chrony.tracking(answer.stdout.decode("utf-8", "replace"))
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            self.uncertainty = None
+        else:
+            self.uncertainty = math.ceil(said.uncertainty * 1000) if said.synchronised else None
+
+
 class _Run:
     """One run: the kernel on one side, the recorder on the other."""
 
@@ -327,6 +360,7 @@ class _Run:
         self.more = False
         self.next_look = self.next_beat = 0.0
         self.beat_waits = False
+        self.clock = Clock()
 
     def start(self):
         """Listen first, then look at what is open: so nothing falls between."""
@@ -337,6 +371,7 @@ class _Run:
             self.decoder = kernel.Decoder(self.settings.public)
             self.notices = kernel.Ended(self.decoder, self.settings.buffer_bytes, self.settings.reliable)
         before = self.state.load()
+        self.clock.ask().join(CLOCK_SECONDS)
         clock = time.monotonic()
         self.next_look = clock + self.settings.snapshot_seconds
         self.next_beat = clock + BEAT_SECONDS
@@ -404,7 +439,8 @@ class _Run:
     def beat(self):
         """Say how things stand, and raise an alarm where something is wrong."""
         lost = self.lost_before + (self.notices.lost() if self.notices else 0)
-        self.recorder.beat(self.at, self.growth.plan, self.growth.total, lost)
+        self.recorder.beat(self.at, self.growth.plan, self.growth.total, lost, self.clock.uncertainty)
+        self.clock.ask()
         self._save()
         if lost:
             self._tell(

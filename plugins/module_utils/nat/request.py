@@ -9,6 +9,8 @@ import ipaddress
 import re
 from typing import NamedTuple
 
+from . import times
+
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
 COLUMNS = (
     "public_address",
@@ -31,8 +33,9 @@ class RequestError(ValueError):
 class Request(NamedTuple):
     """One question.
 
-    C(since) and C(until) are Unix milliseconds, the tolerance included; both None: at any time. C(port), C(protocol),
-    C(destination) and C(destination_port) are None where all are meant. C(asked) is the request as it was written.
+    C(since) and C(until) are Unix milliseconds, as written; both None: at any time. C(tolerance) is milliseconds, None
+    where the records are to say it. C(port), C(protocol), C(destination) and C(destination_port) are None where all are
+    meant. C(asked) is the request as it was written.
     """
 
     address: str
@@ -40,6 +43,7 @@ class Request(NamedTuple):
     protocol: int | None
     since: int | None
     until: int | None
+    tolerance: int | None
     destination: str | None
     destination_port: int | None
     asked: dict
@@ -48,6 +52,13 @@ class Request(NamedTuple):
     def version(self):
         """4 or 6."""
         return 6 if ":" in self.address else 4
+
+    @property
+    def span(self):
+        """The first and the last Unix millisecond that are meant, the tolerance included."""
+        if self.since is None:
+            return times.BEGIN, times.END
+        return self.since - (self.tolerance or 0), self.until + (self.tolerance or 0)
 
 
 def request(
@@ -67,7 +78,8 @@ def request(
     :param protocol: C(tcp), C(udp), C(icmp), C(icmpv6) or a number; left out: all.
     :param str time: with its offset (C(2026-09-21T12:00:05+08:00)); where it says no fraction the whole second is
         meant. Left out: at any time.
-    :param tolerance_seconds: how far the asker's clock and the gateway's may be apart.
+    :param tolerance_seconds: how far the asker's clock and the gateway's may be apart; None or empty: as far as the
+        gateways' clocks were uncertain, by their records.
     :param str destination_address: the other end's; only used where records bear one.
     :raises RequestError: a value is none; says which and why.
     """
@@ -83,14 +95,13 @@ def request(
     since = until = None
     if not _empty(time):
         since, until = span_of(str(time))
-        tolerance = _tolerance(tolerance_seconds)
-        since, until = since - tolerance, until + tolerance
     return Request(
         address=_address("public_address", address),
         port=_port("public_port", port),
         protocol=_protocol(protocol),
         since=since,
         until=until,
+        tolerance=None if _empty(tolerance_seconds) else _tolerance(tolerance_seconds),
         destination=None if _empty(destination_address) else _address("destination_address", destination_address),
         destination_port=_port("destination_port", destination_port),
         asked={name: value for name, value in asked.items() if not _empty(value)},

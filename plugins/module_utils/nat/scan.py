@@ -298,8 +298,9 @@ class Scan:
         at = lines.milliseconds(pairs["at"])
         if kind == "beat":
             plan, lost = pairs["plan"], int(pairs["lost"])
+            clock = pairs.get("clock", "none")
             seen.text(run, seq, at)
-            seen.beat(run, at, plan, lost)
+            seen.beat(run, at, plan, lost, None if clock == "none" else lines.milliseconds(clock))
         else:
             seen.text(run, seq, at)
             seen.stop(run, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 
+from .. import chrony
 from ._registry import Observer, command
 
 _MODES = {"^": "server", "=": "peer", "#": "reference clock"}
@@ -18,13 +19,9 @@ _STATES = {
 }
 
 
-def _rows(*words):
-    return list(csv.reader(command(["chronyc", "-c", "-n", *words]).splitlines()))
-
-
 def _clock():
-    # The columns are those of chronyc(1), report tracking and report sources.
-    tracking = _rows("tracking")[0]
+    tracking = chrony.tracking(command(list(chrony.TRACKING)))
+    # The columns are those of chronyc(1), report sources.
     sources = [
         {
             "address": row[2],
@@ -32,15 +29,14 @@ def _clock():
             "state": _STATES.get(row[1], row[1]),
             "stratum": int(row[3]),
         }
-        for row in _rows("sources")
+        for row in csv.reader(command(["chronyc", "-c", "-n", "sources"]).splitlines())
     ]
-    leap = tracking[13]
     return {
-        "synchronised": leap != "Not synchronised" and int(tracking[2]) > 0,
-        "source": tracking[1] or tracking[0],
-        "stratum": int(tracking[2]),
-        "offset_seconds": abs(float(tracking[4])),
-        "uncertainty_seconds": abs(float(tracking[4])) + float(tracking[11]) + float(tracking[10]) / 2,
+        "synchronised": tracking.synchronised,
+        "source": tracking.source,
+        "stratum": tracking.stratum,
+        "offset_seconds": tracking.offset,
+        "uncertainty_seconds": tracking.uncertainty,
         "sources": sources,
         "configured_sources": len(sources),
         "reachable_sources": sum(1 for source in sources if source["state"] != "unreachable"),

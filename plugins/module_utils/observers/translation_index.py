@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import time
 
-from ..nat import ask, catalogue, request
+from ..nat import ask, catalogue, request, times
 from ..records import settings as record_settings
 from ..records import store as record_store
 from ._registry import Argument, Observer
@@ -41,9 +41,9 @@ def _example(store, index, days):
         row = tracer.example(at)
         if row is None:
             return {"asked": "", "right": True}
-        question = request.request(row.public, port=row.first, protocol="tcp", time=ask.iso(at))
+        question = request.request(row.public, port=row.first, protocol="tcp", time=times.iso(at))
         insides = {one["inside_address"] for one in tracer.ask([question])[0]["candidates"]}
-    return {"asked": "%s port %d at %s" % (row.public, row.first, ask.iso(at)), "right": row.inside in insides}
+    return {"asked": "%s port %d at %s" % (row.public, row.first, times.iso(at)), "right": row.inside in insides}
 
 
 OBSERVERS = {

@@ -39,11 +39,12 @@ def flow(inside, public, begin, end, *, protocol=6, destination=None):
 class Gateway:
     """Writes the records of one recorder as a collector files them."""
 
-    def __init__(self, store, plan=SHARED, name="gateway", run=NOON - 3600000):
+    def __init__(self, store, plan=SHARED, name="gateway", run=NOON - 3600000, clock=None):
         self.store = store
         self.name = name
         self.plan = plan
         self.lost = 0
+        self.clock = clock
         self.stream = lines.Stream(run)
         self.at = run
 
@@ -71,7 +72,8 @@ class Gateway:
 
     def beat(self, when, plan=""):
         counts = {"open": 0, "begun": 0, "ended": 0, "lost": self.lost}
-        self.write(self.stream.beat(when, lines.plan_id(self.plan) if plan == "" else plan, counts), when)
+        plan = lines.plan_id(self.plan) if plan == "" else plan
+        self.write(self.stream.beat(when, plan, counts, self.clock), when)
         self.at = when
 
     def beats_until(self, when):

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.nat import ask, lines
+from ansible_collections.order82.baseline.plugins.module_utils.nat import ask, catalogue, lines, times, translations
 from by_hand import DAY, NOON, Gateway, day_of, flow, question
 
 pytest.importorskip("duckdb")
@@ -97,7 +97,7 @@ def test_a_flow_over_midnight_is_one_in_both_days(store, gateway, asked, built):
         answer = asked(when=when)
         assert (answer["status"], insides(answer)) == ("one", ["100.64.0.7"])
         [candidate] = answer["candidates"]
-        assert (candidate["end"], candidate["end_unknown"]) == (ask.iso(end), False)
+        assert (candidate["end"], candidate["end_unknown"]) == (times.iso(end), False)
         assert candidate["evidence"]["file"] == f"nat_mapping/{day_of(end)}/gateway.log"
     assert asked(when=begin - 1000)["status"] == asked(when=end + 1000)["status"] == "nobody"
 
@@ -109,7 +109,7 @@ def test_an_end_that_comes_days_late_is_found(store, gateway, asked):
     gateway.write(late, NOON + 3 * DAY)
     gateway.stop(NOON + 900000)
     answer = asked(when=NOON + 300000)
-    assert (answer["status"], answer["candidates"][0]["end"]) == ("one", ask.iso(NOON + 600000))
+    assert (answer["status"], answer["candidates"][0]["end"]) == ("one", times.iso(NOON + 600000))
 
 
 def test_the_end_is_unknown_where_the_recorder_was_killed(store, gateway, asked):
@@ -122,7 +122,7 @@ def test_the_end_is_unknown_where_the_recorder_was_killed(store, gateway, asked)
     assert answer["status"] == "one"
     assert answer["candidates"][0]["end"] is None
     assert answer["candidates"][0]["end_unknown"] is True
-    assert answer["candidates"][0]["last_seen"] == ask.iso(NOON + 120000)
+    assert answer["candidates"][0]["last_seen"] == times.iso(NOON + 120000)
     for when in (NOON + 95000, NOON + 300000):  # those younger than a snapshot were not yet written
         assert "killed" in reasons(asked(when=when))
     assert asked(when=NOON + 300000)["candidates"] == []
@@ -135,7 +135,7 @@ def test_what_is_not_open_at_midnight_any_more_ended_before(gateway, asked):
     answer = asked(when=NOON + 60000)
     assert answer["status"] == "one"
     assert answer["candidates"][0]["end_unknown"] is True
-    assert answer["candidates"][0]["last_seen"] == ask.iso(NOON)
+    assert answer["candidates"][0]["last_seen"] == times.iso(NOON)
     assert asked(when=MIDNIGHT + 600000)["status"] == "nobody"
 
 
@@ -197,7 +197,7 @@ def test_the_plan_answers_where_blocks_are_fixed(store, asked):
     assert answer["status"] == "one"
     assert (one["mode"], one["inside_address"], one["inside_port"]) == ("deterministic", "100.64.0.8", None)
     assert (one["pool"], one["plan"], one["protocol"]) == ("homes", lines.plan_id(gateway.plan), 17)
-    assert one["begin"] == ask.iso(NOON - 3600000)
+    assert one["begin"] == times.iso(NOON - 3600000)
     assert one["evidence"]["entry"] == "block,homes,100.64.0.8,203.0.113.1,2048,3071"
     assert one["evidence"]["intact"] is True
     assert [plan["plan"] for plan in answer["plans"]] == [lines.plan_id(gateway.plan)]
@@ -224,8 +224,8 @@ def test_after_a_change_of_plan_each_time_has_its_own(store, asked):
     assert (insides(after), after["status"]) == (["100.64.0.8"], "one")
     assert during["status"] == "ambiguous"
     assert [plan["plan"] for plan in during["plans"]] == [lines.plan_id(old), lines.plan_id(new)]
-    assert before["candidates"][0]["end"] == ask.iso(NOON + 20041)
-    assert after["candidates"][0]["begin"] == ask.iso(NOON + 20000)
+    assert before["candidates"][0]["end"] == times.iso(NOON + 20041)
+    assert after["candidates"][0]["begin"] == times.iso(NOON + 20000)
 
 
 def test_a_plan_that_changed_nobody_knows_when_makes_both_candidates(store, asked):
@@ -295,7 +295,7 @@ def test_many_requests_have_the_same_answers_as_one_by_one(store, gateway, built
     requests += [question(when=NOON + 60000), question(port=None), question(when=None), question("2001:db8::1")]
     folder = built()
     many = ask.trace_many(str(store), folder, requests)
-    monkeypatch.setattr(ask, "FEW", 1000)
+    monkeypatch.setattr(translations, "FEW", 1000)
     assert many == ask.trace_many(str(store), folder, requests)
     assert many == [ask.trace(str(store), folder, one) for one in requests]
     assert [answer["status"] for answer in many[:4]] == ["nobody", "one", "nobody", "one"]
@@ -349,7 +349,29 @@ def test_the_reverse_tells_what_an_inside_address_used(store, built):
 def test_a_day_with_another_catalogue_is_named(store, gateway, built):
     folder = built()
     path = store.parent / "index" / f"{day_of(NOON)}.json"
-    path.write_text(path.read_text().replace('"format":1', '"format":0'))
+    path.write_text(path.read_text().replace(f'"format":{catalogue.FORMAT}', '"format":0'))
     with pytest.raises(ValueError, match="another version"):
         ask.trace(str(store), folder, question())
     assert ask.trace(str(store), built(), question())["status"] == "unknown"
+
+
+def test_tolerance_is_what_the_clock_was_uncertain_by(store, built):
+    one = Gateway(store, clock=2500)
+    one.begin()
+    one.flows(NOON + 61000, flow(A, PUBLIC, NOON, NOON + 60000))
+    one.stop(NOON + 1800000)
+    with_clock = ask.trace(str(store), built(), question(when=NOON + 62000, tolerance=None))
+    assert (with_clock["tolerance_seconds"], with_clock["status"], with_clock["notes"]) == (2.5, "one", [])
+    assert ask.trace(str(store), built(), question(when=NOON + 63000, tolerance=None))["status"] == "nobody"
+
+
+@pytest.mark.parametrize("clock", [None, "before"])
+def test_a_clock_that_is_not_on_record_is_said(store, built, clock):
+    one = Gateway(store, clock=5 if clock else None)
+    one.begin()
+    one.beats_until(NOON + 600000)
+    one.clock = None
+    one.stop(NOON + 1800000)
+    answer = ask.trace(str(store), built(), question(when=NOON + 1200000, tolerance=None))
+    assert (answer["tolerance_seconds"], answer["status"]) == (1.0, "nobody")
+    assert "not on record" in answer["notes"][0]

@@ -10,7 +10,7 @@ COUNTS = {"open": 812, "begun": 10412, "ended": 9600, "lost": 0}
 
 def test_every_text_of_a_stream_is_read_back():
     stream = lines.Stream(1790000000123)
-    assert lines.parse(stream.beat(1790000060000, None, COUNTS)) == (
+    assert lines.parse(stream.beat(1790000060000, None, COUNTS, 12)) == (
         "beat",
         {
             "run": "1790000000123",
@@ -18,6 +18,7 @@ def test_every_text_of_a_stream_is_read_back():
             "at": "1790000060.000",
             "plan": "none",
             **{name: str(value) for name, value in COUNTS.items()},
+            "clock": "0.012",
         },
         [],
     )

@@ -194,7 +194,7 @@ def test_numbers_have_no_gap(texts):
     found = [int(lines.parse(text)[1]["seq"]) for text in texts]
     assert found == list(range(1, len(texts) + 1))
     assert texts[-1].startswith("stop ")
-    assert texts[1].endswith("plan=none open=0 begun=0 ended=0 lost=0")
+    assert texts[1].endswith("plan=none open=0 begun=0 ended=0 lost=0 clock=none")
 
 
 def test_growth_of_a_counter_over_a_new_plan():

@@ -39,7 +39,8 @@ def test_values_are_read_as_they_are_written():
     one = request.request(
         " 203.0.113.1 ", port="4000", protocol="TCP", time="2026-09-22T12:00:00Z", tolerance_seconds="2.5"
     )
-    assert one[:5] == ("203.0.113.1", 4000, 6, NOON - 2500, NOON + 3499)
+    assert one[:6] == ("203.0.113.1", 4000, 6, NOON, NOON + 999, 2500)
+    assert one.span == (NOON - 2500, NOON + 3499)
     assert request.request("2001:DB8::0:1").address == "2001:db8::1"
 
 
@@ -69,8 +70,8 @@ def test_a_csv_file_is_read():
         "2026-09-22T12:00:00Z,203.0.113.2,,5\r\n"
     )
     first, second = request.read_csv(io.StringIO(text, newline=""), tolerance_seconds=1)
-    assert (first.address, first.port, first.since) == ("203.0.113.1", 4000, NOON - 1000)
-    assert (second.address, second.port, second.since) == ("203.0.113.2", None, NOON - 5000)
+    assert (first.address, first.port, first.tolerance) == ("203.0.113.1", 4000, 1000)
+    assert (second.address, second.port, second.span[0]) == ("203.0.113.2", None, NOON - 5000)
 
 
 @pytest.mark.parametrize(
