@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What chronyd says of the clock."""
+"""What chronyd says of the clock: a report, and a watch for a program that must not wait for it."""
 
 from __future__ import annotations
 
 import csv
+import math
+import subprocess
+import threading
 from typing import NamedTuple
 
+from . import processes
+
 TRACKING = ("chronyc", "-c", "-n", "tracking")
+SECONDS = 2  # the longest that chronyd may take to answer
 
 
 class Tracking(NamedTuple):
@@ -37,3 +43,31 @@ def tracking(text):
         )
     except (IndexError, StopIteration) as error:
         raise ValueError("chronyc tracking said %r" % text[:200]) from error
+
+
+class Clock:
+    """By how many milliseconds the clock may be wrong, as chronyd last said; None where it does not know.
+
+    It is asked in a thread of its own, since it may take long to answer.
+    """
+
+    def __init__(self):
+        self.uncertainty = None
+
+    def ask(self):
+        """Ask for the next time.
+
+        :return: threading.Thread: ends with the answer.
+        """
+        asking = threading.Thread(target=self._ask, daemon=True)
+        asking.start()
+        return asking
+
+    def _ask(self):
+        try:
+            answer = processes.run(list(TRACKING), seconds=SECONDS)
+            said = tracking(answer.stdout.decode("utf-8", "replace"))
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            self.uncertainty = None
+        else:
+            self.uncertainty = math.ceil(said.uncertainty * 1000) if said.synchronised else None

@@ -16,6 +16,7 @@ from . import forward
 from .nat import apply as nat_apply
 from .nat import indexing as nat_indexing
 from .nat import recorder as nat_recorder
+from .nat import settings as nat_settings
 from .nat import trace
 from .records import counting, sessions, tending
 from .records.settings import SettingsError
@@ -61,7 +62,7 @@ def _parser():
     record = verbs.add_parser("record", help="record the plan and translations, until it is told to end")
     record.set_defaults(run=nat_recorder.command)
     for verb in (apply, withdraw, record):
-        verb.add_argument("--settings", metavar="FILE", default=nat_recorder.PATH, help="by default %(default)s")
+        verb.add_argument("--settings", metavar="FILE", default=nat_settings.PATH, help="by default %(default)s")
 
     index = verbs.add_parser("index", help="on a collector: build the index of NAT records anew where it is old")
     index.add_argument("--index", metavar="FOLDER", default=trace.INDEX, help="by default %(default)s")

@@ -13,7 +13,7 @@ import os
 import time
 
 from .. import journal, processes
-from . import capture, lines, recorder
+from . import capture, lines, settings
 
 RULESET = "/etc/order82/nat.nft"
 IN_FORCE = "/var/lib/order82-nat/in_force.json"
@@ -21,38 +21,38 @@ _SECONDS = 120
 _MANY = 64  # ended one by one up to here; beyond, all translations of the public address
 
 
-def apply(settings, ruleset=RULESET, in_force=IN_FORCE):
+def apply(given, ruleset=RULESET, in_force=IN_FORCE):
     """Put the plan in force.
 
-    :param recorder.Settings settings: of this gateway.
+    :param settings.Settings given: of this gateway.
     :return: (str, int): the plan's id, and how many inside addresses or networks lost what they had.
     :raises OSError: the kernel takes the ruleset not, and the one before stays.
     """
-    identity = lines.plan_id(settings.plan)
-    held, _packets = capture.begun(settings.table)
+    identity = lines.plan_id(given.plan)
+    held, _packets = capture.begun(given.table)
     before = _read(in_force)
     began = _now()
     _run(["nft", "--file", ruleset])
     if held == identity:
         return identity, 0
     journal.write(lines.PROGRAM, lines.epoch(identity, "begin", began))
-    gone = sorted(set(before["plan"]) - set(settings.plan)) if held else []
+    gone = sorted(set(before["plan"]) - set(given.plan)) if held else []
     for argv in endings(gone):
         processes.run(argv, seconds=_SECONDS)  # 1: there was none
     if held:
         journal.write(lines.PROGRAM, lines.epoch(held, "end", _now()))
-    _write(in_force, {"id": identity, "plan": list(settings.plan)})
+    _write(in_force, {"id": identity, "plan": list(given.plan)})
     return identity, len(gone)
 
 
-def withdraw(settings):
+def withdraw(given):
     """Take the ruleset out of the kernel, and with it the plan out of force."""
-    held, _packets = capture.begun(settings.table)
+    held, _packets = capture.begun(given.table)
     for family in ("ip", "ip6"):
         # Adding a table that is there does nothing; so this also works where only one family has it.
-        _run(["nft", "add table %s %s; delete table %s %s" % (family, settings.table, family, settings.table)])
+        _run(["nft", "add table %s %s; delete table %s %s" % (family, given.table, family, given.table)])
     if held:
-        for argv in endings(settings.plan):
+        for argv in endings(given.plan):
             processes.run(argv, seconds=_SECONDS)
         journal.write(lines.PROGRAM, lines.epoch(held, "end", _now()))
     return held
@@ -105,11 +105,11 @@ def _write(path, document):
 
 def command(arguments):
     """order82 nat apply"""
-    identity, gone = apply(recorder.load(arguments.settings))
+    identity, gone = apply(settings.load(arguments.settings))
     return {"plan": identity, "ended": gone}, "plan %s is in force" % identity, 0
 
 
 def command_withdraw(arguments):
     """order82 nat withdraw"""
-    held = withdraw(recorder.load(arguments.settings))
+    held = withdraw(settings.load(arguments.settings))
     return {"plan": held}, "no plan is in force" if held else "no plan was in force", 0

@@ -117,3 +117,11 @@ def start(name):
 def day_of(milliseconds):
     """The UTC day of a time, as YYYY-MM-DD."""
     return datetime.datetime.fromtimestamp(milliseconds // 1000, datetime.timezone.utc).strftime("%Y-%m-%d")
+
+
+def write(path, document):
+    """Write JSON so that it is on the disk when this returns."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(document, file, separators=(",", ":"))
+        file.flush()
+        os.fsync(file.fileno())

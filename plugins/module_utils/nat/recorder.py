@@ -2,354 +2,39 @@
 """The recorder on a NAT gateway, C(order82 nat record): writes who got which public address and port, and when.
 
 It runs as long as the gateway does. Its texts go to the journal under a name of their own (docs/nat_records.md); what a
-person must know goes to standard error, with the priority that systemd reads. Three things are kept apart: the texts
-and when they are due (C(Recorder)), what the kernel is asked (C(capture)), and the loop between them (C(run)).
+person must know goes to standard error, with the priority that systemd reads. The texts and when they are due are kept
+apart (C(texts)), and so is what the kernel is asked (C(capture)); here is the loop between them.
 """
 
 from __future__ import annotations
 
 import functools
-import ipaddress
-import json
-import math
-import os
-import re
 import select
 import signal
-import subprocess
 import sys
-import threading
 import time
-from typing import NamedTuple
 
-from .. import chrony, journal, processes
+from .. import chrony, journal
 from . import capture as kernel
-from . import lines
+from . import lines, settings, texts
+from .balance import Balance, Growth, State, lost_between
 
-PATH = "/etc/order82/nat.json"
-STATE = "/run/order82-nat/state"
 BEAT_SECONDS = 60
-FLUSH_SECONDS = 1
-CLOCK_SECONDS = 2  # the longest that chronyd may take to answer
 DRAIN_SECONDS = 20  # the longest that a stop waits for notices that still come
-
-_DAY = 86400000
 _READ_AT_ONCE = 2000  # notices
 _PAUSE_SECONDS = 0.02  # notices that come together cost less than one by one
-_PLAN_ENTRY = re.compile(
-    r"(?:(?:block|overflow|shared),[^,;\s]+,[0-9a-f.:/]+,[0-9a-f.:/]+,\d+,\d+|prefix,[^,;\s]+,[0-9a-f:/]+,[0-9a-f:/]+)",
-    re.ASCII,
-)
-
-
-_KINDS = {
-    "plan": list,
-    "table": str,
-    "capture": bool,
-    "public": list,
-    "snapshot_seconds": int,
-    "log_destinations": bool,
-    "state": str,
-    "buffer_bytes": int,
-    "reliable": bool,
-}
-
-
-class SettingsError(ValueError):
-    """The settings can't be used: one sentence."""
-
-
-class Settings(NamedTuple):
-    """What the role nat_gateway told this gateway.
-
-    C(buffer_bytes) and C(reliable) are those of the capture, for tests of what happens without them.
-    """
-
-    plan: tuple
-    table: str = "order82_nat"
-    capture: bool = False
-    public: tuple = ()
-    snapshot_seconds: int = 30
-    log_destinations: bool = False
-    state: str = STATE
-    buffer_bytes: int = kernel.BUFFER_BYTES
-    reliable: bool = True
-
-
-def load(path=PATH):
-    """Read the settings and the plan.
-
-    :raises SettingsError: no such file, no JSON, or a value that can't be; says which.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            raw = json.load(file)
-        if not isinstance(raw, dict):
-            raise SettingsError("%s is no JSON object" % path)
-        raw = dict(raw)
-        plan_file = raw.pop("plan_entries_file", None)
-        if (plan_file is None) == ("plan" not in raw):
-            raise SettingsError("%s must have either plan or plan_entries_file" % path)
-        if plan_file is not None:
-            with open(plan_file, encoding="utf-8") as file:
-                raw["plan"] = file.read().splitlines()
-    except SettingsError:
-        raise
-    except FileNotFoundError as error:
-        raise SettingsError("%s is missing: apply the role nat_gateway to this host" % error.filename) from error
-    except (OSError, TypeError, ValueError) as error:
-        raise SettingsError("%s can't be read (%s): apply the role nat_gateway again" % (path, error)) from error
-    return _settings(path, raw)
-
-
-def _settings(path, raw):
-    _check_kinds(path, raw)
-    for entry in raw["plan"]:
-        if not (isinstance(entry, str) and _PLAN_ENTRY.fullmatch(entry)):
-            raise SettingsError("%s: %r is no entry of a plan (docs/nat_records.md)" % (path, entry))
-    for network in raw.get("public", ()):
-        try:
-            ipaddress.ip_network(network)
-        except (TypeError, ValueError) as error:
-            raise SettingsError("%s: public: %s" % (path, error)) from error
-    settings = Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()})
-    if not settings.plan:
-        raise SettingsError("%s: the plan has no entries" % path)
-    if settings.capture and not settings.public:
-        raise SettingsError("%s: with capture, public must name the addresses whose translations are recorded" % path)
-    if settings.snapshot_seconds < 1:
-        raise SettingsError("%s: snapshot_seconds is %d and must be 1 or more" % (path, settings.snapshot_seconds))
-    return settings
-
-
-def _check_kinds(path, raw):
-    for name, value in raw.items():
-        kind = _KINDS.get(name)
-        if kind is None:
-            raise SettingsError("%s: there is no setting '%s'" % (path, name))
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise SettingsError("%s: %s must be %s, not %r" % (path, name, kind.__name__, value))
-
-
-class Recorder:
-    """The texts of one run: what is in them, and when they are due.
-
-    :param Settings settings: of the run.
-    :param write: takes one text.
-    :param int at: Unix milliseconds, as in all methods; C(clock) is seconds of a clock that nobody sets.
-    """
-
-    def __init__(self, settings, write, at):
-        self.settings = settings
-        self.stream = lines.Stream(at)
-        self.ended = 0
-        self.open = 0
-        self._write = write
-        self._day = at // _DAY
-        self._entries = []
-        self._characters = 0
-        self._flush_at = None
-        self._written = set()  # the open translations that need not be written again today
-        self._seen = set()
-
-    def write_plan(self):
-        """All texts of the plan."""
-        for text in self.stream.plan(self.settings.plan):
-            self._write(text)
-
-    def flows_ended(self, flows, at, clock):
-        """Translations ended."""
-        self.ended += len(flows)
-        for flow in flows:
-            self._add(flow, "%d.%03d" % divmod(flow.end or at, 1000), at, clock)
-
-    def look_begins(self):
-        """From now on :meth:`flows_open` tells of all open translations once."""
-        self.open = 0
-        self._seen = set()
-
-    def flows_open(self, flows, at, clock, everything=False):
-        """Some of the translations that are open: write those that are due.
-
-        :param bool everything: also the young ones and those that are written.
-        """
-        self.open += len(flows)
-        youngest = at - self.settings.snapshot_seconds * 1000
-        for flow in flows:
-            known = flow.key in self._written
-            if everything or (flow.begin <= youngest and not known):
-                self._add(flow, "", at, clock)
-                known = True
-            if known:
-                self._seen.add(flow.key)
-
-    def look_ends(self):
-        """All open translations were told: forget the others."""
-        self._written, self._seen = self._seen, set()
-
-    def tick(self, at, clock):
-        """Write what is due.
-
-        :return: bool: a new UTC day began, so that the open translations are due again.
-        """
-        if self._flush_at is not None and clock >= self._flush_at:
-            self.flush(at)
-        if at // _DAY == self._day:
-            return False
-        self.flush(at)
-        self._day = at // _DAY
-        self._written, self._seen = set(), set()
-        self.write_plan()
-        return True
-
-    def due(self):
-        """The clock at which :meth:`tick` has something to write; None if there is nothing."""
-        return self._flush_at
-
-    def beat(self, at, plan, begun, lost, clock=None):
-        """A sign of life; C(clock) is by how many milliseconds the clock may be wrong."""
-        counts = {"open": self.open, "begun": begun, "ended": self.ended, "lost": lost}
-        self._write(self.stream.beat(at, plan, counts, clock))
-
-    def stop(self, at):
-        """The last text."""
-        self.flush(at)
-        self._write(self.stream.stop(at))
-
-    def flush(self, at):
-        """Write the translations that wait."""
-        if self._entries:
-            self._write(self.stream.flows(at, self._entries))
-        self._entries = []
-        self._characters = 0
-        self._flush_at = None
-
-    def _add(self, flow, end, at, clock):
-        # Without a begin it was there before the kernel noted times, so before this run: known since the run began.
-        begin = divmod(flow.begin or self.stream.run, 1000)
-        entry = "%d,%s,%d,%s,%d,%d.%03d,%s" % (*flow[:5], *begin, end)
-        if self.settings.log_destinations:
-            entry += ",%s,%d" % (flow.destination, flow.destination_port)
-        if self._characters + len(entry) + 1 > lines.MOST_CHARACTERS:
-            self.flush(at)
-        if not self._entries:
-            self._flush_at = clock + FLUSH_SECONDS
-        self._entries.append(entry)
-        self._characters += len(entry) + 1
-
-
-class Growth:
-    """How much the counter of translations grew. It starts from 0 again when a plan is loaded."""
-
-    def __init__(self):
-        self.total = 0
-        self.plan = None
-        self.packets = None
-
-    def see(self, plan, packets):
-        """:return: int: how much it grew since the last time."""
-        grown = 0 if self.packets is None else _grown(self.plan, self.packets, plan, packets)
-        self.total += grown
-        self.plan, self.packets = plan, packets
-        return grown
-
-
-def _grown(plan_before, packets_before, plan, packets):
-    if plan == plan_before and packets >= packets_before:
-        return packets - packets_before
-    return packets
-
-
-class Balance(NamedTuple):
-    """What the kernel held at one look, to be compared with the next run's first look.
-
-    C(held) are connections in the kernel, those that ran out but were not collected included; C(slack) is how wrong
-    that may be, since translations began during the look, or others ran out beside ours; C(ended) is how many were
-    recorded as ended until the look began, and C(ended_now) until the balance was last written.
-    """
-
-    plan: str
-    packets: int
-    slack: int
-    held: int
-    ended: int
-    ended_now: int
-
-
-def lost_between(before, after):
-    """How many translations ended unseen between two runs, at the least.
-
-    What was held, and what began since, is held now, or was recorded as ended, or is lost.
-
-    :param Balance before: as the run before left it.
-    :param Balance after: of the first look of this run.
-    """
-    grown = _grown(before.plan, before.packets, after.plan, after.packets)
-    missing = before.held + grown - (before.ended_now - before.ended) - after.held
-    return max(0, missing - before.slack - after.slack)
-
-
-class State:
-    """The file in which a run leaves its balance to the next one; a restart of the machine empties its folder."""
-
-    def __init__(self, path):
-        self._path = path
-        self._file = None
-
-    def load(self):
-        """:return: Balance; None if there is none that can be read."""
-        try:
-            with open(self._path, encoding="ascii") as file:
-                return Balance(**json.load(file))
-        except (OSError, TypeError, ValueError):
-            return None
-
-    def save(self, balance):
-        """Write it in place, so that it can be done with every text."""
-        if self._file is None:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        text = json.dumps(balance._asdict()).ljust(200) + "\n"
-        os.pwrite(self._file, text.encode("ascii"), 0)
-
-
-class Clock:
-    """By how many milliseconds the clock may be wrong, as chronyd last said; None where it does not know.
-
-    It is asked beside the loop: while it does not answer, notices of the kernel would wait.
-    """
-
-    def __init__(self):
-        self.uncertainty = None
-
-    def ask(self):
-        """Ask for the next time.
-
-        :return: threading.Thread: ends with the answer.
-        """
-        asking = threading.Thread(target=self._ask, daemon=True)
-        asking.start()
-        return asking
-
-    def _ask(self):
-        try:
-            answer = processes.run(list(chrony.TRACKING), seconds=CLOCK_SECONDS)
-            said = chrony.tracking(answer.stdout.decode("utf-8", "replace"))
-        except (OSError, ValueError, subprocess.TimeoutExpired):
-            self.uncertainty = None
-        else:
-            self.uncertainty = math.ceil(said.uncertainty * 1000) if said.synchronised else None
 
 
 class _Run:
     """One run: the kernel on one side, the recorder on the other."""
 
-    def __init__(self, settings, write):
-        self.settings = settings
-        self.plan = lines.plan_id(settings.plan)
+    def __init__(self, given, write):
+        self.settings = given
+        self.plan = lines.plan_id(given.plan)
         self.at = int(time.time() * 1000)
-        self.recorder = Recorder(settings, write, self.at)
+        self.recorder = texts.Recorder(given, write, self.at)
         self.growth = Growth()
-        self.state = State(settings.state)
+        self.state = State(given.state)
         self.notices = None
         self.decoder = None
         self.look = None
@@ -360,7 +45,7 @@ class _Run:
         self.more = False
         self.next_look = self.next_beat = 0.0
         self.beat_waits = False
-        self.clock = Clock()
+        self.clock = chrony.Clock()
 
     def start(self):
         """Listen first, then look at what is open: so nothing falls between."""
@@ -371,7 +56,7 @@ class _Run:
             self.decoder = kernel.Decoder(self.settings.public)
             self.notices = kernel.Ended(self.decoder, self.settings.buffer_bytes, self.settings.reliable)
         before = self.state.load()
-        self.clock.ask().join(CLOCK_SECONDS)
+        self.clock.ask().join(chrony.SECONDS)
         clock = time.monotonic()
         self.next_look = clock + self.settings.snapshot_seconds
         self.next_beat = clock + BEAT_SECONDS
@@ -414,15 +99,15 @@ class _Run:
         self.beat()
         self.recorder.stop(self.at)
 
-    def reload(self, settings):
+    def reload(self, given):
         """New plan, addresses or times; what concerns the capture itself needs a restart."""
-        self.settings = settings._replace(
+        self.settings = given._replace(
             capture=self.settings.capture,
             state=self.settings.state,
             buffer_bytes=self.settings.buffer_bytes,
             reliable=self.settings.reliable,
         )
-        before, self.plan = self.plan, lines.plan_id(settings.plan)
+        before, self.plan = self.plan, lines.plan_id(given.plan)
         self.recorder.settings = self.settings
         if self.notices:
             self.decoder = kernel.Decoder(self.settings.public)
@@ -538,7 +223,7 @@ def _next(due, period, clock):
     return due + period * max(0, 1 + (clock - due) // period)
 
 
-def run(path=PATH, write=None):
+def run(path=settings.PATH, write=None):
     """Record until SIGTERM or SIGINT; SIGHUP reads the settings again.
 
     :param str path: of the settings.
@@ -551,14 +236,14 @@ def run(path=PATH, write=None):
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, note)
-    one = _Run(load(path), write or _print)
+    one = _Run(settings.load(path), write or _print)
     one.start()
     while not asked & {signal.SIGTERM, signal.SIGINT}:
         if signal.SIGHUP in asked:
             asked.discard(signal.SIGHUP)
             try:
-                one.reload(load(path))
-            except SettingsError as error:
+                one.reload(settings.load(path))
+            except settings.SettingsError as error:
                 _say("<2>alarm: the old settings stay in use: %s" % error)
         one.step()
     one.stop()

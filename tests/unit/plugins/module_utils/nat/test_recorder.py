@@ -6,15 +6,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.nat import capture, lines, recorder
+from ansible_collections.order82.baseline.plugins.module_utils.nat import balance, capture, lines, recorder
+from ansible_collections.order82.baseline.plugins.module_utils.nat import settings as nat_settings
+from ansible_collections.order82.baseline.plugins.module_utils.nat import texts as nat_texts
 
 PLAN = ("shared,homes,100.64.0.0/10,198.51.100.10,1024,65535", "block,work,100.65.0.1,198.51.100.11,1024,2047")
 AT = 1790000000123  # 14:13:20 UTC
 MIDNIGHT = (AT // 86400000 + 1) * 86400000
 
 
-def settings(**others) -> recorder.Settings:
-    return recorder.Settings(plan=PLAN, capture=True, public=("198.51.100.0/24",), **others)
+def settings(**others) -> nat_settings.Settings:
+    return nat_settings.Settings(plan=PLAN, capture=True, public=("198.51.100.0/24",), **others)
 
 
 def flow(number: int, begin: int = AT - 60000, end: int = 0, **others) -> capture.Flow:
@@ -43,8 +45,8 @@ def _texts() -> Texts:
     return Texts()
 
 
-def make(texts: Texts, **others) -> recorder.Recorder:
-    return recorder.Recorder(settings(**others), texts.append, AT)
+def make(texts: Texts, **others) -> nat_texts.Recorder:
+    return nat_texts.Recorder(settings(**others), texts.append, AT)
 
 
 # Translations that ended
@@ -106,7 +108,7 @@ def test_a_begin_that_nobody_noted_lies_before_the_run(texts):
 # Translations that go on
 
 
-def look(one: recorder.Recorder, flows: list, at: int, everything: bool = False) -> None:
+def look(one: nat_texts.Recorder, flows: list, at: int, everything: bool = False) -> None:
     one.look_begins()
     one.flows_open(flows, at, 0.0, everything)
     one.look_ends()
@@ -179,7 +181,7 @@ def test_what_waits_at_midnight_is_written_before_the_new_plan(texts):
 
 def test_a_large_plan_takes_several_texts(texts):
     plan = tuple("block,homes,100.64.%d.%d,198.51.100.10,1024,2047" % divmod(number, 256) for number in range(1000))
-    one = recorder.Recorder(recorder.Settings(plan=plan), texts.append, AT)
+    one = nat_texts.Recorder(nat_settings.Settings(plan=plan), texts.append, AT)
     one.write_plan()
     assert tuple(texts.entries("plan")) == plan
     assert {pairs["id"] for pairs in texts.pairs("plan")} == {lines.plan_id(plan)}
@@ -198,7 +200,7 @@ def test_numbers_have_no_gap(texts):
 
 
 def test_growth_of_a_counter_over_a_new_plan():
-    growth = recorder.Growth()
+    growth = balance.Growth()
     for plan, packets in [("a", 1000), ("a", 1010), ("b", 3), ("b", 5), ("b", 1), (None, 0)]:
         growth.see(plan, packets)
     assert growth.total == 10 + 3 + 2 + 1
@@ -207,37 +209,37 @@ def test_growth_of_a_counter_over_a_new_plan():
 # Between two runs
 
 
-BEFORE = recorder.Balance("a", 1000, 0, 50, 200, 210)  # ten more were recorded after the look
+BEFORE = balance.Balance("a", 1000, 0, 50, 200, 210)  # ten more were recorded after the look
 
 
 @pytest.mark.parametrize(
     ("after", "lost"),
     [
-        (recorder.Balance("a", 1000, 0, 40, 0, 0), 0),
-        (recorder.Balance("a", 1000, 0, 30, 0, 0), 10),  # ten of the old ones ended
-        (recorder.Balance("a", 1100, 0, 140, 0, 0), 0),  # new ones, all still there
-        (recorder.Balance("a", 1100, 0, 40, 0, 0), 100),  # new ones, gone again
-        (recorder.Balance("a", 1100, 30, 40, 0, 0), 70),  # thirty may have begun during the look
-        (recorder.Balance("b", 60, 0, 40, 0, 0), 60),  # another plan was loaded
-        (recorder.Balance("a", 1000, 0, 45, 0, 0), 0),  # more than there can be is no loss
+        (balance.Balance("a", 1000, 0, 40, 0, 0), 0),
+        (balance.Balance("a", 1000, 0, 30, 0, 0), 10),  # ten of the old ones ended
+        (balance.Balance("a", 1100, 0, 140, 0, 0), 0),  # new ones, all still there
+        (balance.Balance("a", 1100, 0, 40, 0, 0), 100),  # new ones, gone again
+        (balance.Balance("a", 1100, 30, 40, 0, 0), 70),  # thirty may have begun during the look
+        (balance.Balance("b", 60, 0, 40, 0, 0), 60),  # another plan was loaded
+        (balance.Balance("a", 1000, 0, 45, 0, 0), 0),  # more than there can be is no loss
     ],
 )
 def test_lost_between_two_runs(after, lost):
-    assert recorder.lost_between(BEFORE, after) == lost
+    assert balance.lost_between(BEFORE, after) == lost
 
 
 def test_state_comes_back(tmp_path):
-    state = recorder.State(str(tmp_path / "state"))
+    state = balance.State(str(tmp_path / "state"))
     assert state.load() is None
     state.save(BEFORE)
     state.save(BEFORE._replace(plan="a" * 16))
-    assert recorder.State(str(tmp_path / "state")).load() == BEFORE._replace(plan="a" * 16)
+    assert balance.State(str(tmp_path / "state")).load() == BEFORE._replace(plan="a" * 16)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"plan": 1}'])
 def test_a_broken_state_is_none(tmp_path, text):
     (tmp_path / "state").write_text(text)
-    assert recorder.State(str(tmp_path / "state")).load() is None
+    assert balance.State(str(tmp_path / "state")).load() is None
 
 
 # The loop, with a kernel that does as it is told
@@ -430,7 +432,7 @@ def test_reload_writes_a_plan_that_changed(kernel, texts, tmp_path):
 
 def test_blocks_alone_need_no_capture(kernel, texts, tmp_path):
     kernel.held, kernel.packets = 812, 3
-    run = recorder._Run(recorder.Settings(plan=PLAN, state=str(tmp_path / "state")), texts.append)
+    run = recorder._Run(nat_settings.Settings(plan=PLAN, state=str(tmp_path / "state")), texts.append)
     run.start()
     run.step()
     run.stop()
@@ -451,7 +453,7 @@ def test_settings_and_plan_in_a_file(tmp_path):
     (tmp_path / "plan").write_text("\n".join(PLAN) + "\n")
     path = tmp_path / "nat.json"
     path.write_text(json.dumps({"plan_entries_file": str(tmp_path / "plan"), "snapshot_seconds": 10}))
-    assert recorder.load(str(path)) == recorder.Settings(plan=PLAN, snapshot_seconds=10)
+    assert nat_settings.load(str(path)) == nat_settings.Settings(plan=PLAN, snapshot_seconds=10)
 
 
 @pytest.mark.parametrize(
@@ -470,17 +472,17 @@ def test_settings_and_plan_in_a_file(tmp_path):
     ],
 )
 def test_settings_that_can_not_be(tmp_path, others, said):
-    with pytest.raises(recorder.SettingsError, match=said):
-        recorder.load(write_settings(tmp_path, **others))
+    with pytest.raises(nat_settings.SettingsError, match=said):
+        nat_settings.load(write_settings(tmp_path, **others))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\xff"])
 def test_settings_that_are_none(tmp_path, text):
     (tmp_path / "nat.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(recorder.SettingsError, match=r"nat\.json"):
-        recorder.load(str(tmp_path / "nat.json"))
+    with pytest.raises(nat_settings.SettingsError, match=r"nat\.json"):
+        nat_settings.load(str(tmp_path / "nat.json"))
 
 
 def test_no_settings(tmp_path):
-    with pytest.raises(recorder.SettingsError, match="is missing: apply the role nat_gateway"):
-        recorder.load(str(tmp_path / "none.json"))
+    with pytest.raises(nat_settings.SettingsError, match="is missing: apply the role nat_gateway"):
+        nat_settings.load(str(tmp_path / "none.json"))
