@@ -14,11 +14,12 @@ from __future__ import annotations
 import ipaddress
 import os
 
-from . import candidates, catalogue, coverage, engine, evidence, plans, standing, translations
+from . import candidates, catalogue, coverage, engine, evidence, holders, plans, standing, translations
 from .candidates import holds
 from .times import iso
 
 MEMORY = "1GB"
+NOBODY = {"account": None}  # where no record says who held an inside address
 UNKNOWN_CLOCK = 1000  # milliseconds of tolerance where no record says how exact the clock was
 
 
@@ -94,7 +95,8 @@ class Tracer:
             candidate has C(mode) (C(sessions), C(deterministic) or C(prefix)), C(inside_address), C(inside_port) (None
             where the plan answers), C(begin), C(end) (None: it goes on, or unknown), C(end_unknown), C(last_seen),
             C(protocol), C(public_address), C(public_port), C(destination_address), C(destination_port), C(gateway),
-            C(pool), C(plan) and C(evidence).
+            C(pool), C(plan), C(evidence) and C(accounts): who held the inside address then (account, station, source,
+            since, until, last_heard, evidence).
             Times are ISO 8601 in UTC.
         """
         return self._again(self._ask, requests)
@@ -127,9 +129,10 @@ class Tracer:
     def _load(self):
         days = catalogue.load(self.index)
         self.days = days
-        self.seals = evidence.Seals(self.store)
+        self.seals = evidence.Seals(self.store, catalogue.RECORD_CLASS)
+        self.holder_seals = evidence.Seals(self.store, catalogue.HOLDER_CLASS)
         self.standing = standing.Standing(days, self.snapshot_seconds)
-        self.plans = self.translations = None  # until there is a connection
+        self.plans = self.translations = self.holders = None  # until there is a connection
 
     def _again(self, function, *arguments):
         """A build may remove a folder between the look into the catalogue and the question: then look again."""
@@ -149,13 +152,19 @@ class Tracer:
         if self.plans is None:
             self.plans = plans.Plans(self._base, self.days)
             self.translations = translations.Translations(self._base, self.days)
+            self.holders = holders.Holders(self._base, self.days)
 
     def _ask(self, requests):
         self._connect(len(requests) > translations.FEW)
         settled = [self._settled(one) for one in requests]
         found = self.translations.asked([request for request, _notes in settled])
         drafts = [self._draft(*one, those) for one, those in zip(settled, found)]
-        self._give_evidence([candidate for draft in drafts for candidate in draft["candidates"]])
+        those = [(one, request.span) for draft, (request, _) in zip(drafts, settled) for one in draft["candidates"]]
+        self._give_accounts(those)
+        self._give_evidence([one for one, _span in those])
+        for draft in drafts:
+            people = _people(draft["candidates"])
+            draft.update(status=_status(draft["covered"], people), ambiguous=people > 1)
         return drafts
 
     def _settled(self, request):
@@ -178,16 +187,15 @@ class Tracer:
         forces = standing.forces(sums, since, until)
         rows = [row for gateway, force in forces for row in self.plans.naming(gateway, force.plan, request)]
         those = self._from_flows(found, since, sums, rows) + candidates.from_plans(request, forces, rows)
-        insides = {one["inside_address"] for one in those}
         gaps, named = self._gaps(sums, forces, rows, those, (since, until))
         return {
-            "status": _status(not gaps, len(insides)),
+            "status": None,
             "request": request.asked,
             "since": iso(None if request.since is None else since),
             "until": iso(None if request.since is None else until),
             "tolerance_seconds": None if request.since is None else request.tolerance / 1000,
             "candidates": sorted(those, key=candidates.order),
-            "ambiguous": len(insides) > 1,
+            "ambiguous": None,
             "covered": not gaps,
             "gaps": gaps,
             "plans": [standing.in_force(*one) for one in forces if not named or one[0] in named],
@@ -206,6 +214,7 @@ class Tracer:
             rows += own
             those += [candidates.use(row, force, inside) for row in own if row.kind != "shared"]
         those += self._from_flows(found[:most], since, sums, rows)
+        self._give_accounts([(one, (since, until)) for one in those])
         self._give_evidence(those)
         gaps, _named = self._gaps(sums, forces, rows, those, (since, until))
         return {
@@ -244,6 +253,23 @@ class Tracer:
             those.append(candidate)
         return those
 
+    def _give_accounts(self, those):
+        """Who held the inside address then.
+
+        :param list those: (candidate, span).
+        """
+        if not any(day.holders for day in self.days):
+            return
+        spans = [_span_of(one["found"], *span) for one, span in those]
+        addresses = {one["inside_address"] for one, _span in those}
+        told = self.holders.of(addresses, *(pick(at) for pick, at in zip((min, max), zip(*spans)))) if spans else {}
+        for (one, _asked), span in zip(those, spans):
+            held = holders.within(told.get(one["inside_address"], ()), *span)
+            one["accounts"] = [candidates.account(tenure) for tenure in held]
+            if self.with_evidence:
+                for account, tenure in zip(one["accounts"], held):
+                    account["evidence"] = evidence.of_tenure(self.holder_seals, tenure)
+
     def _give_evidence(self, those):
         sources = [one.pop("found") for one in those]
         if not self.with_evidence:
@@ -258,7 +284,19 @@ class Tracer:
                 one["evidence"] = evidence.of_plan(self.seals, source)
 
 
-def _status(covered, insides):
+def _span_of(found, since, until):
+    """The part of a span in which a translation lasted; of a plan it is the whole."""
+    if not isinstance(found, translations.Found):
+        return since, until
+    return max(found.begin, since), until if found.end is None else min(found.end, until)
+
+
+def _people(those):
+    """How many different holders candidates have: the inside address alone does not tell two accounts apart."""
+    return len({(one["inside_address"], held["account"]) for one in those for held in one["accounts"] or [NOBODY]})
+
+
+def _status(covered, people):
     if not covered:
         return "unknown"
-    return ("nobody", "one")[insides] if insides < 2 else "ambiguous"
+    return ("nobody", "one")[people] if people < 2 else "ambiguous"

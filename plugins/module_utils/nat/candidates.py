@@ -35,7 +35,24 @@ def candidate(one, rows):
         "pool": pool.pool if pool else None,
         "plan": pool.plan if pool else None,
         "evidence": None,
+        "accounts": [],
         "found": one,
+    }
+
+
+def account(tenure):
+    """Who held an inside address.
+
+    :param Tenure tenure: see L(holders.Tenure).
+    """
+    return {
+        "account": tenure.account,
+        "station": tenure.station,
+        "source": tenure.source,
+        "since": iso(tenure.since),
+        "until": iso(tenure.until),
+        "last_heard": iso(tenure.heard),
+        "evidence": None,
     }
 
 
@@ -89,6 +106,7 @@ def _planned(row, force, inside, public, protocol=None):
         "pool": row.pool,
         "plan": row.plan,
         "evidence": None,
+        "accounts": [],
         "found": row,
     }
 

@@ -3,7 +3,7 @@
 
 <index>/<YYYY-MM-DD>.json       names the folder that is in use; replaced in one step when a day is built anew
 <index>/<YYYY-MM-DD>.<name>/    flows-00.parquet to flows-15.parquet, flows-before.parquet, others.parquet,
-                                plans.parquet, lines.parquet, coverage.json, bad.json
+                                plans.parquet, lines.parquet, holders.parquet, coverage.json, bad.json
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import json
 import os
 import re
 
-FORMAT = 2
+from ..records import store
+
+RECORD_CLASS = "nat_mapping"
+HOLDER_CLASS = "session"  # who held an inside address
+FORMAT = 3
 BUCKETS = 16
 BEFORE = "before"
 DAY = 86400000
@@ -24,7 +28,8 @@ class Day:
     """The index of one day of reception.
 
     C(flows) is the span of each bucket that has rows, C(others) that of the rest, or None: (rows, earliest begin,
-    latest begin, latest end), where the end is None while a translation goes on.
+    latest begin, latest end), where the end is None while a translation goes on. C(holders) is (rows, earliest, latest)
+    of what is said of inside addresses, or None.
     """
 
     def __init__(self, index, document):
@@ -37,6 +42,7 @@ class Day:
         self.plans = document["plans"]
         self.texts = document["texts"]
         self.least = document["least"]
+        self.holders = document["holders"]
 
     def path(self, name):
         """A file of this day."""
@@ -77,6 +83,30 @@ def bucket_of(public):
 
 def _overlaps(span, since, until):
     return bool(span) and span[1] <= until and (span[3] is None or span[3] >= since)
+
+
+def sources(store_folder, day):
+    """What the index of a day is built from, to be compared with what is there later.
+
+    :param datetime.date day: of reception.
+    :return: dict: for each class C(closed) and the C(sizes) of its files.
+    """
+    found = {}
+    for record_class in (RECORD_CLASS, HOLDER_CLASS):
+        folder = store.folder(store_folder, record_class, day)
+        found[record_class] = {
+            "closed": os.path.exists(os.path.join(folder, store.MANIFEST)),
+            "sizes": {os.path.basename(path): os.path.getsize(path) for path in files(store_folder, record_class, day)},
+        }
+    return found
+
+
+def files(store_folder, record_class, day):
+    """The record files of one class and day; none where there is no such folder."""
+    try:
+        return store.files(store.folder(store_folder, record_class, day))
+    except FileNotFoundError:
+        return []
 
 
 def load(index):

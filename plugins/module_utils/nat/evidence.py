@@ -9,7 +9,6 @@ import os
 from ..records import store
 from . import engine, lines, scan
 
-RECORD_CLASS = "nat_mapping"
 # Around the end of a translation, in milliseconds, in which its list was written: usual, late, anywhere in the day.
 _WINDOWS = ((0, 1200), (-1000, 10000), (-600000, 3600000), (-(1 << 61), 1 << 61))
 _ONE_BY_ONE = 4
@@ -17,13 +16,14 @@ _PIECE = 1200  # the first window, so that it lies in two pieces at the most
 
 
 class Seals:
-    """The manifests of the record store, each read once.
+    """The manifests of one class of the record store, each read once.
 
     :param str store_folder: of the records.
     """
 
-    def __init__(self, store_folder):
+    def __init__(self, store_folder, record_class):
         self._store = store_folder
+        self._class = record_class
         self._known = {}
 
     def of(self, day, gateway):
@@ -32,7 +32,7 @@ class Seals:
         :return: (str, str or None, bool).
         """
         if day not in self._known:
-            path = os.path.join(self._store, RECORD_CLASS, day, store.MANIFEST)
+            path = os.path.join(self._store, self._class, day, store.MANIFEST)
             try:
                 with open(path, encoding="utf-8", errors="surrogateescape") as file:
                     rows = [line.rstrip("\n").split(None, 1) for line in file]
@@ -41,16 +41,16 @@ class Seals:
                 self._known[day] = None
         sums = self._known[day]
         name = gateway + ".log"
-        return os.path.join(RECORD_CLASS, day, name), (sums or {}).get(name), sums is not None
+        return os.path.join(self._class, day, name), (sums or {}).get(name), sums is not None
 
     def has(self, day, gateway):
         """Whether the record file is still there."""
-        return os.path.exists(os.path.join(self._store, RECORD_CLASS, day, gateway + ".log"))
+        return os.path.exists(os.path.join(self._store, self._class, day, gateway + ".log"))
 
     def read(self, day, gateway, place):
         """The bytes of one line, with its line feed; none where the file is not there."""
         try:
-            fd = os.open(os.path.join(self._store, RECORD_CLASS, day, gateway + ".log"), os.O_RDONLY)
+            fd = os.open(os.path.join(self._store, self._class, day, gateway + ".log"), os.O_RDONLY)
         except FileNotFoundError:
             return b""
         try:
@@ -67,15 +67,26 @@ def document(seals, found, line, text, whole):
     :param str text: the entry of this one translation; the others in the line are other people's.
     :param bool whole: whether the checksum of the list is right.
     """
+    return {**_where(seals, found, line), "entry": text, "intact": whole}
+
+
+def of_tenure(seals, tenure):
+    """The evidence that an account held an address: the line with which it began.
+
+    :param Tenure tenure: see L(holders.Tenure).
+    """
+    line = seals.read(tenure.day, tenure.gateway, tenure.place)
+    return _where(seals, tenure, (tenure.place[0], line)) if line else None
+
+
+def _where(seals, found, line):
     path, digest, closed = seals.of(found.day, found.gateway)
     return {
         "file": path,
         "line": line[0],
-        "entry": text,
         "line_sha256": hashlib.sha256(line[1]).hexdigest(),
         "file_sha256": digest,
         "seal": "closed" if closed else "open",
-        "intact": whole,
     }
 
 

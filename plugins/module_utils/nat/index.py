@@ -16,8 +16,6 @@ import shutil
 from ..records import store
 from . import catalogue, scan, tables
 
-RECORD_CLASS = "nat_mapping"
-
 
 class BuildError(RuntimeError):
     """The index can't be built now: one sentence."""
@@ -42,7 +40,7 @@ def build(
     :raises BuildError: there are no records of this day, or another build is at work.
     :raises engine.MissingError: there is no duckdb.
     """
-    source = store.folder(store_folder, RECORD_CLASS, day)
+    source = store.folder(store_folder, catalogue.RECORD_CLASS, day)
     if not os.path.isdir(source):
         raise BuildError("there are no NAT records of %s: %s is missing" % (day, source))
     os.makedirs(index_folder, mode=0o750, exist_ok=True)
@@ -52,7 +50,7 @@ def build(
         os.mkdir(folder, 0o750)
         try:
             document, bad = tables.Build(
-                source, folder, day, threads=threads, memory=memory, least=least, chunk_bytes=chunk_bytes
+                store_folder, folder, day, threads=threads, memory=memory, least=least, chunk_bytes=chunk_bytes
             ).run()
             name = "%s.%s" % (day, secrets.token_hex(4))
             document["folder"] = name
@@ -75,15 +73,12 @@ def stale(store_folder, index_folder):
     :return: list of datetime.date.
     """
     found = []
-    for day in store.days(store_folder, RECORD_CLASS):
-        source = store.folder(store_folder, RECORD_CLASS, day)
+    for day in store.days(store_folder, catalogue.RECORD_CLASS):
         try:
             document = catalogue.read(index_folder, "%s.json" % day).document
         except (FileNotFoundError, ValueError):  # none, or another version's
             document = None
-        closed = os.path.exists(os.path.join(source, store.MANIFEST))
-        sizes = {os.path.basename(path): os.path.getsize(path) for path in store.files(source)}
-        if document is None or document["closed"] != closed or document["sizes"] != sizes:
+        if document is None or document["sources"] != catalogue.sources(store_folder, day):
             found.append(day)
     return found
 

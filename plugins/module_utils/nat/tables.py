@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import csv
 import datetime
 import os
 import shutil
 
-from ..records import store
-from . import catalogue, engine, lines, scan
+from . import catalogue, engine, holders, lines, scan
 
 MEMORY = "1500MB"
 ROW_GROUP = 61440  # twice as much makes a thousand traces slower by a third, and the index smaller by 3 per cent
@@ -94,28 +94,26 @@ _KEY = (
 )
 
 
-def _csv(path, columns):
+def _csv(path, columns, quote=""):
     kinds = ", ".join("%s: '%s'" % (engine.quoted(name), kind) for name, kind in columns)
     return (
-        "read_csv(%s, header=false, auto_detect=false, delim=',', quote='', escape='', new_line='\\n', columns={%s})"
-        % (engine.quoted(path), kinds)
+        "read_csv(%s, header=false, auto_detect=false, delim=',', quote=%s, escape=%s, new_line='\\n', columns={%s})"
+        % (engine.quoted(path), engine.quoted(quote), engine.quoted(quote), kinds)
     )
 
 
 class Build:
     """One build, in a folder of its own."""
 
-    def __init__(self, source, folder, day, *, threads, memory, least, chunk_bytes):
-        self.source = source
+    def __init__(self, store_folder, folder, day, *, threads, memory, least, chunk_bytes):
+        self.store = store_folder
         self.folder = folder
         self.day = day
         self.least = least
         self.threads = threads
         self.memory = memory
         self.work = os.path.join(folder, "work")
-        self.closed = os.path.exists(os.path.join(source, store.MANIFEST))
-        self.paths = store.files(source)
-        self.sizes = {os.path.basename(path): os.path.getsize(path) for path in self.paths}
+        self.sources = catalogue.sources(store_folder, day)
         self.begin = catalogue.start(day.isoformat())
         self.chunk_bytes = chunk_bytes
         self.parts = os.path.join(self.work, "parts")
@@ -124,7 +122,8 @@ class Build:
     def run(self):
         """Everything but the renaming; the catalogue and the bad lines."""
         os.makedirs(self.parts)
-        files = [(os.path.basename(path)[: -len(".log")], path, self.closed) for path in self.paths]
+        closed = self.sources[catalogue.RECORD_CLASS]["closed"]
+        files = [(_host(path), path, closed) for path in catalogue.files(self.store, catalogue.RECORD_CLASS, self.day)]
         self.scan = scan.Scan(files, self.work, self.chunk_bytes)
         with contextlib.closing(
             engine.connect(self.threads, self.memory, os.path.join(self.work, "spill"), ordered=False)
@@ -135,6 +134,7 @@ class Build:
             others = self._write_others()
             self._write_lines()
             plans = self._write_plans()
+            told = self._write_holders()
         shutil.rmtree(self.work)
         catalogue.write(
             os.path.join(self.folder, "coverage.json"),
@@ -142,18 +142,17 @@ class Build:
         )
         bad = [list(one) for one in self.scan.bad]
         catalogue.write(os.path.join(self.folder, "bad.json"), {"total": self.scan.bad_total, "lines": bad})
-        return self._document(flows, others, plans), bad
+        return self._document(flows, others, plans, told), bad
 
-    def _document(self, flows, others, plans):
+    def _document(self, flows, others, plans, told):
         times = [at for one in self.scan.coverage for at in (one.first, one.last) if at is not None]
         return {
             "format": catalogue.FORMAT,
             "day": self.day.isoformat(),
             "built": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "closed": self.closed,
+            "sources": self.sources,
             "least": self.least,
             "gateways": self.scan.gateways,
-            "sizes": self.sizes,
             "read": dict(zip(self.scan.gateways, self.scan.read)),
             "lines": dict(zip(self.scan.gateways, self.scan.lines)),
             "duplicates": self.scan.duplicates,
@@ -161,6 +160,7 @@ class Build:
             "flows": flows,
             "others": others,
             "plans": plans,
+            "holders": told,
             "texts": [min(times), max(times)] if times else None,
         }
 
@@ -356,10 +356,30 @@ class Build:
             )
         return found
 
+    def _write_holders(self):
+        """What the day's records of class session say of inside addresses."""
+        path = os.path.join(self.work, "holders.csv")
+        with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            for source in catalogue.files(self.store, catalogue.HOLDER_CLASS, self.day):
+                writer.writerows((*event, _host(source), *place) for event, place in holders.events(source))
+        if not os.path.getsize(path):
+            return None
+        self.base.execute("create temp table told as from " + _csv(path, holders.COLUMNS, quote='"'))
+        self.base.execute(
+            'copy (from told order by address, "at") to %s %s'
+            % (engine.quoted(os.path.join(self.folder, "holders.parquet")), _LINES)
+        )
+        return list(self.base.execute('select count(*), min("at"), max("at") from told').fetchone())
+
     def _plan_row(self, gateway, identity, row, place):
         fields = row.split(",")
         fields += [""] * (6 - len(fields))
         return "%d,%s,%s,%d,%d,%d\n" % (gateway, identity, ",".join(fields[:6]), *place)
+
+
+def _host(path):
+    return os.path.basename(path)[: -len(".log")]
 
 
 def _even(rows):

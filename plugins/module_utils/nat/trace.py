@@ -14,7 +14,6 @@ from ..records import settings as record_settings
 from . import ask, disclosure, request
 
 INDEX = "/var/lib/order82-index/nat_mapping"
-TOLERANCE_SECONDS = 1.0
 CODES = {"one": 0, "nobody": 3, "unknown": 4, "ambiguous": 5}
 _WORST_FIRST = ("unknown", "ambiguous", "nobody", "one")
 _COLUMNS = (
@@ -22,6 +21,8 @@ _COLUMNS = (
     ("public_port", "port"),
     ("inside_address", "inside address"),
     ("inside_port", "port"),
+    ("account", "account"),
+    ("station", "station"),
     ("begin", "begin"),
     ("end", "end"),
     ("mode", "mode"),
@@ -46,10 +47,8 @@ def options(parser):
     parser.add_argument("--time", help="with its offset, such as 2026-09-21T12:00:05+08:00 / 时间")
     parser.add_argument(
         "--tolerance",
-        type=float,
-        default=TOLERANCE_SECONDS,
         metavar="SECONDS",
-        help="of clocks; by default %(default)s",
+        help="of clocks; by default as uncertain as the gateway's was, by its records / 时钟误差",
     )
     parser.add_argument("--destination", metavar="ADDRESS", help="the other end, where records have it / 目的地址")
     parser.add_argument("--csv", metavar="FILE", help="many questions: " + ", ".join(request.COLUMNS))
@@ -118,15 +117,23 @@ def _table(answer):
 
 def _rows(candidates):
     cells = [[title for _name, title in _COLUMNS]]
-    cells += [["" if one[name] is None else str(one[name]) for name, _title in _COLUMNS] for one in candidates]
+    cells += [["" if one[name] is None else str(one[name]) for name, _title in _COLUMNS] for one in _held(candidates)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells]
     proofs = [
         "  evidence: %(file)s line %(line)s, SHA-256 of the line %(line_sha256)s, day %(seal)s" % one["evidence"]
-        for one in candidates
-        if one.get("evidence")
+        for candidate in candidates
+        for one in (candidate, *candidate["accounts"])
+        if one["evidence"]
     ]
     return "\n".join(rows + proofs) if candidates else ""
+
+
+def _held(candidates):
+    """A row for each account that held the address of a candidate."""
+    for one in candidates:
+        for held in one["accounts"] or [{"account": None, "station": None}]:
+            yield {**one, "account": held["account"], "station": held["station"]}
 
 
 def _warnings(answer):
@@ -142,8 +149,8 @@ def _csv(answers):
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["question", "status", *names, "file", "line", "line_sha256"])
     for place, answer in enumerate(answers, 1):
-        for one in answer["candidates"] or [dict.fromkeys(names)]:
-            proof = one.get("evidence") or {}
+        for one in list(_held(answer["candidates"])) or [dict.fromkeys((*names, "evidence"))]:
+            proof = one["evidence"] or {}
             writer.writerow(
                 [
                     place,

@@ -7,6 +7,7 @@ import ipaddress
 from typing import NamedTuple
 
 from . import catalogue, engine
+from .times import END
 
 FEW = 16  # up to so many requests are looked up one by one: DuckDB then opens only the row groups it needs
 
@@ -67,6 +68,8 @@ class Translations:
             self._joined(requests, exact, result)
         for number in sorted(single):
             self._single(requests[number], result[number])
+        for one, those in zip(requests, result):
+            self._end(those, one.span[0])
         return [list(those.values()) for those in result]
 
     def of_inside(self, inside, since, until, most):
@@ -83,7 +86,25 @@ class Translations:
                 _keep(result, row, None)
         for row in self._others("inside = " + engine.quoted(str(inside)), since, until, limit):
             _keep(result, row, None)
+        self._end(result, since)
         return list(result.values())
+
+    def _end(self, result, since):
+        """Look for the ends of those that go on: one that lies before the span was left out with its row."""
+        for one in [one for one in result.values() if one.end is None]:
+            where = 'public = %s and "begin" = %d' % (engine.quoted(one.public), one.begin)
+            rows = list(self._others(where, one.begin, END))
+            if ":" not in one.public:
+                number = int(ipaddress.IPv4Address(one.public))
+                bucket = catalogue.bucket_of(number)
+                files = [(day, path) for day in self._days for path in day.flow_files(bucket, one.begin, END)]
+                where = 'public = %d::ubigint and "begin" = %d' % (_endpoints(number, one.public_port)[0], one.begin)
+                rows += self._flows([file for file in files if not file[0].least], where, one.begin, END)
+            for row in rows:
+                if row.key == one.key:
+                    _keep(result, row, None)
+            if result[one.key].end is not None and result[one.key].end < since:
+                del result[one.key]
 
     def _single(self, request, result):
         since, until = request.span

@@ -375,3 +375,19 @@ def test_a_clock_that_is_not_on_record_is_said(store, built, clock):
     answer = ask.trace(str(store), built(), question(when=NOON + 1200000, tolerance=None))
     assert (answer["tolerance_seconds"], answer["status"]) == (1.0, "nobody")
     assert "not on record" in answer["notes"][0]
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("after", [10000, 2 * 86400000])
+def test_an_end_just_after_midnight_is_known_to_who_asks_for_the_minutes_after_it(store, gateway, built, after, many):
+    begin, end = MIDNIGHT - 3600000, MIDNIGHT + after
+    gateway.flows(begin + 60000, flow(A, PUBLIC, begin, None))
+    gateway.flows(end + 100, flow(A, PUBLIC, begin, end))
+    gateway.stop(end + 1800000)
+    asked = [question(when=end + add) for add in (-2000, 2000, 60000, 130000)] * (10 if many else 1)
+    answers = ask.trace_many(str(store), built(), asked)
+    assert [answer["status"] for answer in answers[:4]] == ["one", "nobody", "nobody", "nobody"]
+    [one] = answers[0]["candidates"]
+    assert (one["end"], one["end_unknown"]) == (times.iso(end), False)
+    used = ask.reverse(str(store), built(), A[0], end + 2000, end + 4000)["candidates"]
+    assert [one for one in used if one["mode"] == "sessions"] == []

@@ -70,6 +70,7 @@ def test_an_answer_is_the_record_itself(store, gateway, built):
             "seal": "closed",
             "intact": True,
         },
+        "accounts": [],
     }
 
 
