@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import bench, coverage, process, site
+from . import bench, coverage, process, site, trace
 from .errors import BaselineError
 from .lab import commands as lab
 from .progress import say
@@ -52,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("inspect", allow_abbrev=False, help="observe, judge and write a report")
     add_inventory(command, "without one, the lab's")
     command.set_defaults(run=site.inspect, passes_on=True)
+
+    command = commands.add_parser("trace", allow_abbrev=False, help="who had this public address and port?")
+    add_inventory(command, "without one, the lab's")
+    trace.add_options(command)
+    command.set_defaults(run=trace.trace)
 
     lab.add_parsers(commands.add_parser("lab", allow_abbrev=False, help="the lab's hosts"))
 

@@ -55,8 +55,8 @@ def options(parser):
     parser.add_argument("--inside", metavar="ADDRESS", help="the reverse: what this inside address used / 内网地址")
     parser.add_argument("--since", metavar="TIME", help="with --inside")
     parser.add_argument("--until", metavar="TIME", help="with --inside")
-    parser.add_argument("--format", choices=("table", "csv"), default="table", help="without --json")
-    parser.add_argument("--index", default=INDEX, help="by default %(default)s")
+    parser.add_argument("--format", choices=("table", "csv"), help="without --json; by default table")
+    parser.add_argument("--index", metavar="FOLDER", help="by default %s" % INDEX)
 
 
 def command(arguments):
@@ -66,7 +66,7 @@ def command(arguments):
     if arguments.inside:
         return _reverse(arguments, given, store)
     questions = _questions(arguments)
-    with ask.Tracer(store, arguments.index) as tracer:
+    with ask.Tracer(store, arguments.index or INDEX) as tracer:
         number = disclosure.record(given, [one.asked for one in questions])
         answers = tracer.ask(questions)
     statuses = {one["status"] for one in answers}
@@ -103,7 +103,7 @@ def _reverse(arguments, given, store):
         raise request.RequestError("--inside needs --since and --until, each with its offset")
     since, until = request.span_of(arguments.since)[0], request.span_of(arguments.until)[1]
     asked = {"inside_address": arguments.inside, "since": arguments.since, "until": arguments.until}
-    with ask.Tracer(store, arguments.index) as tracer:
+    with ask.Tracer(store, arguments.index or INDEX) as tracer:
         number = disclosure.record(given, [asked])
         answer = tracer.uses(arguments.inside, since, until)
     code = CODES["unknown"] if not answer["covered"] else 0 if answer["candidates"] else CODES["nobody"]
