@@ -40,19 +40,10 @@ def trace(options: argparse.Namespace) -> int:
         question, answer = Path(folder, "question.json"), Path(folder, "answer.json")
         # In a file that only this account can read: other accounts see command lines.
         question.write_text(json.dumps({"trace": asked, "trace_answer": str(answer)}), encoding="utf-8")
-        command = [
-            "ansible-playbook",
-            "-i",
-            inventory.resolve(),
-            CHECKOUT / "playbooks/trace.yml",
-            "-e",
-            f"@{question}",
-        ]
-        done = run(command, env=ansible_environment() | {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.json"})
+        command = ["ansible-playbook", "-i", inventory.resolve(), PLAYBOOK, "-e", f"@{question}"]
+        done = run(command, env=ansible_environment() | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"})
         if not answer.exists():
-            raise BaselineError(
-                _why_not(done.stdout) or f"nobody answered: {done.stderr.strip() or done.stdout.strip()}"
-            )
+            raise BaselineError(_why_not(done.stdout) or f"nobody answered: {last_lines(done.stderr or done.stdout)}")
         document = json.loads(answer.read_text(encoding="utf-8"))
     print(document["answer"])
     return document["code"]

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The account behind an inside address: a RADIUS server's users and a DHCP server's clients, both real."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from ..conftest import CHECKOUT, Lab, until
+from .conftest import Flow, Gateway, recorded, send
+from .test_trace import ask, index, iso
+
+SITE = "/etc/freeradius/3.0"
+RADIUS = """
+apt-get -qq install -y freeradius freeradius-utils >/dev/null
+cat > {site}/mods-enabled/order82 <<'END'
+{module}
+END
+sed -i '/^accounting {{/a\\    order82' {site}/sites-enabled/default
+systemctl restart freeradius
+"""
+DHCP = """
+apt-get -qq install -y dnsmasq >/dev/null
+printf 'port=0\\ninterface=inside\\nbind-interfaces\\ndhcp-range=10.82.4.200,10.82.4.206,1h\\n' > /etc/dnsmasq.d/lab.conf
+systemctl restart dnsmasq
+"""
+LEASE = """
+apt-get -qq install -y udhcpc >/dev/null
+cat > /root/lease.sh <<'END'
+#!/bin/sh
+test "$1" != bound || ip address replace "$ip/32" dev inside
+END
+chmod +x /root/lease.sh
+udhcpc -i inside -f -n -q -s /root/lease.sh -x hostname:laptop 2>&1
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def account_words(lab: Lab) -> None:
+    """FreeRADIUS writes what the manual says."""
+    manual = (CHECKOUT / "docs" / "trace.md").read_text()
+    module = re.search(r"( {4}linelog order82 \{\n.*?\n {4}\})", manual, re.DOTALL)
+    assert module, "docs/trace.md shows no module for FreeRADIUS"
+    lab.do("gateway1", RADIUS.format(site=SITE, module=module[1]))
+    lab.do("gateway2", DHCP)
+
+
+def accounting(lab: Lab, kind: str, user: str, address: str, session: str) -> None:
+    attributes = (
+        f'Acct-Status-Type={kind},User-Name="{user}",Framed-IP-Address={address},Acct-Session-Id={session},'
+        "Calling-Station-Id=13800138000,NAS-IP-Address=127.0.0.1"
+    )
+    lab.do("gateway1", f"echo '{attributes}' | radclient -x 127.0.0.1 acct testing123")
+
+
+def asked(lab: Lab, gateway: Gateway, flow: Flow) -> dict:
+    """What the collector answers about a flow, once the flow and the accounts are there."""
+    until(100, lambda: flow[:5] in recorded(lab, "collector1", gateway), "the record")
+    index(lab, "collector1")
+    words = f"--address {flow.public} --port {flow.public_port} --protocol tcp --time {iso(flow.begin)} --tolerance 0.05"
+    (answer,) = ask(lab, "collector1", words, ok=(0, 4, 5))["answers"]
+    return answer
+
+
+def test_the_user_of_radius_is_named(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
+    """Two users hold one address, one after the other, and each is named for his own flow."""
+    gateway, address = gateways["gateway1"], "100.64.1.50"
+    flows = []
+    for user in ("li wei", "bob"):
+        accounting(lab, "Start", user, address, f"{mark}-{user[:2]}")
+        time.sleep(1)
+        flows += send(lab, gateway, f"{mark}-{user[:2]}", 1, [address])
+        time.sleep(1)
+        accounting(lab, "Stop", user, address, f"{mark}-{user[:2]}")
+    for user, flow in zip(("li wei", "bob"), flows, strict=True):
+        (one,) = asked(lab, gateway, flow)["candidates"]
+        (held,) = one["accounts"]
+        assert (held["account"], held["station"], held["source"]) == (user, "13800138000", "RADIUS")
+        assert held["until"] is not None
+        proof = held["evidence"]
+        line = lab.do("collector1", f"sed -n {proof['line']}p /srv/records/{proof['file']}")
+        assert f"accounting Start {address}" in line
+
+
+def test_the_client_of_dhcp_is_named(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
+    gateway = gateways["gateway2"]
+    said = lab.do(gateway.subscribers, LEASE)
+    address = re.search(r"lease of ([0-9.]+) obtained", said)[1]
+    mac = lab.do(gateway.subscribers, "cat /sys/class/net/inside/address").strip()
+    time.sleep(1)
+    (flow,) = send(lab, gateway, mark, 1, [address])
+    (one,) = asked(lab, gateway, flow)["candidates"]
+    assert [(held["account"], held["station"], held["source"]) for held in one["accounts"]] == [(mac, "laptop", "DHCP")]
