@@ -14,7 +14,7 @@ from ..lab.inventory import read
 from ..paths import CHECKOUT, ansible_environment
 from ..process import side_by_side, uninterrupted
 from ..progress import say
-from . import sanity
+from . import clickhouse, sanity
 from .steps import Count, Step, as_pytest, as_scenario
 
 SCENARIOS = CHECKOUT / "molecule"
@@ -33,6 +33,7 @@ def test(options: argparse.Namespace) -> int:
             total += step.run()
         if not options.quick:
             total += sanity.check()
+            total += clickhouse.check()
     try:
         total += add_up(side_by_side(Step.run, scenarios, at_once=AT_ONCE))
     except KeyboardInterrupt:

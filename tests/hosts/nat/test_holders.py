@@ -59,7 +59,9 @@ def asked(lab: Lab, gateway: Gateway, flow: Flow) -> dict:
     """What the collector answers about a flow, once the flow and the accounts are there."""
     until(100, lambda: flow[:5] in recorded(lab, "collector1", gateway), "the record")
     index(lab, "collector1")
-    words = f"--address {flow.public} --port {flow.public_port} --protocol tcp --time {iso(flow.begin)} --tolerance 0.05"
+    words = (
+        f"--address {flow.public} --port {flow.public_port} --protocol tcp --time {iso(flow.begin)} --tolerance 0.05"
+    )
     (answer,) = ask(lab, "collector1", words, ok=(0, 4, 5))["answers"]
     return answer
 
