@@ -29,6 +29,8 @@ import threading
 import time
 from pathlib import Path
 
+from _netns import DESTINATION, Namespaces
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOST_COMMAND = CHECKOUT / "plugins" / "action" / "host_command.py"
 
@@ -42,11 +44,8 @@ recorder must be through with one before the next."""
 
 PLAN = ("shared,bench,100.64.0.0/24,198.51.100.10,1024,65535",)
 PUBLIC = "198.51.100.10-198.51.100.41"
-DESTINATION = "203.0.113.7"
 PORTS = 50_000  # flows from one source port: so many destination ports, from 10000
 END_SECONDS = 120  # the kernel collects what ran out once a minute
-CONNECTIONS = 4_000_000
-MAXIMUM = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 
 SENDER = """
 import socket, sys, time
@@ -165,58 +164,21 @@ def measure(options: argparse.Namespace, gateway: Gateway) -> dict:
     }
 
 
-class Gateway:
+class Gateway(Namespaces):
     """Three namespaces, and what runs in them; all of it is gone afterwards."""
 
+    programs = (*Namespaces.programs, "ulogd", "setpriv")
+
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.folder = folder
         self.zipapp, self.lines = _host_code(folder)
         self.plan = self.lines.plan_id(PLAN)
-        self.names = {part: f"order82-{os.getpid()}-{part}" for part in ("in", "gw", "out")}
-        self.stack = contextlib.ExitStack()
 
-    def __enter__(self) -> Gateway:
-        if os.geteuid():
-            raise RuntimeError("root is needed, for network namespaces")
-        for program in ("ip", "nft", "conntrack", "ulogd", "setpriv"):
-            if not shutil.which(program):
-                raise RuntimeError(f"'{program}' is not installed")
-        try:
-            self._build()
-        except BaseException:
-            self.stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.stack.close()
-
-    def _build(self) -> None:
-        before = MAXIMUM.read_text(encoding="ascii")
-        MAXIMUM.write_text(str(CONNECTIONS), encoding="ascii")
-        self.stack.callback(MAXIMUM.write_text, before, encoding="ascii")
-        for name in self.names.values():
-            _run("ip", "netns", "add", name)
-            self.stack.callback(_run, "ip", "netns", "del", name)
-        gateway = ("ip", "-n", self.names["gw"])
-        inside = ("ip", "-n", self.names["in"])
-        for part, address in (("in", "100.64.0.1/24"), ("out", "198.51.100.1/24")):
-            _run(*gateway, "link", "add", part, "type", "veth", "peer", "name", "eth0", "netns", self.names[part])
-            _run(*gateway, "address", "add", address, "dev", part)
-            _run(*gateway, "link", "set", part, "up")
-            _run("ip", "-n", self.names[part], "link", "set", "eth0", "up")
-        _run(*inside, "address", "add", "100.64.0.2/24", "dev", "eth0")
-        _run(*inside, "route", "add", "default", "via", "100.64.0.1")
-        # Nobody has the next hop's link address: the frames end in the namespace outside, and nothing answers.
-        _run(*gateway, "route", "add", f"{DESTINATION}/32", "via", "198.51.100.2")
-        _run(*gateway, "neigh", "add", "198.51.100.2", "lladdr", "02:00:00:00:00:99", "dev", "out", "nud", "permanent")
-        netfilter = {"timestamp": 1, "events": 1, "acct": 0, "udp_timeout": 1}
-        settings = [f"net.netfilter.nf_conntrack_{name}={value}" for name, value in netfilter.items()]
-        self.inside("gw", "sysctl", "-qw", "net.ipv4.ip_forward=1", *settings)
-
-    def inside(self, part: str, *words: str, **others: object) -> subprocess.CompletedProcess:
-        """Run a program in one of the namespaces."""
-        return _run("ip", "netns", "exec", self.names[part], *words, **others)
+    def build(self) -> None:
+        """Make them, so that connections run out soon."""
+        super().build()
+        self.conntrack_settings(timestamp=1, events=1, acct=0, udp_timeout=1)
 
     def load(self) -> None:
         """The ruleset, with its counter at 0."""
@@ -308,7 +270,7 @@ class Gateway:
         words = ("nice", "-n", "-10", sys.executable, "-c", SENDER, DESTINATION, str(flows), str(rate), str(PORTS))
         seconds = float(self.inside("in", *words).stdout)
         _wait_for(
-            lambda: self.inside("gw", "conntrack", "-C").stdout.strip() == "0",
+            lambda: self.connections() == 0,
             END_SECONDS,
             "the end of all flows",
             None,
@@ -417,13 +379,6 @@ def _end(process: subprocess.Popen) -> tuple[float, float]:
 def _cost(usage: tuple[float, float], number: int) -> dict:
     seconds, memory = usage
     return {"cpu_seconds": seconds, "cpu_microseconds_each": seconds / max(1, number) * 1e6, "memory_mb": memory}
-
-
-def _run(*words: str, **others: object) -> subprocess.CompletedProcess:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, **others)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)[:200]}: {done.stderr.strip()}")
-    return done
 
 
 if __name__ == "__main__":
