@@ -10,10 +10,12 @@ import secrets
 from typing import NamedTuple
 
 from .. import journal, processes
+from . import lines
 
 PROGRAM = "order82-disclosure"
 OFFICERS = 2
 _MOST = 200  # characters
+_OTHERS = 200  # records of other questions that may be written meanwhile
 
 
 class RefusedError(ValueError):
@@ -51,22 +53,61 @@ def record(given, questions):
     """Write who asked what, and see that it is on the disk; only then may be answered.
 
     :param Warrant given: see L(warrant).
-    :param list questions: of dict, as they were asked; each has a record of its own.
+    :param list questions: of dict, as they were asked; many share a record.
     :return: str: the number under which the records stand.
     :raises OSError: it can't be recorded.
     """
     number = secrets.token_hex(8)
-    head = {"id": number, "case": given.case, "basis": given.basis, "officers": given.officers, "by": _asker()}
-    for place, question in enumerate(questions, 1):
-        document = {**head, "question": question, "of": "%d/%d" % (place, len(questions))}
-        journal.write(PROGRAM, "asked " + json.dumps(document, ensure_ascii=False, sort_keys=True))
+    written = texts(given, questions, number, _asker())
+    for text in written:
+        journal.write(PROGRAM, text)
+    found = 0
     done = processes.run(["journalctl", "--sync"])
-    if done.returncode:
+    if done.returncode == 0:
+        options = ["--boot", "--identifier=" + PROGRAM, "--output=cat", "--lines=%d" % (len(written) + _OTHERS)]
+        done = processes.run(["journalctl", *options])
+        found = done.stdout.decode("utf-8", "replace").count('"id": "%s"' % number)
+    if found < len(written):
         raise OSError(
-            "the disclosure can't be recorded, so nothing is answered: journalctl --sync: %s"
-            % done.stderr.decode("utf-8", "replace").strip()
+            "the disclosure can't be recorded, so nothing is answered: %d of its %d records are in the journal; %s"
+            % (
+                found,
+                len(written),
+                done.stderr.decode("utf-8", "replace").strip() or "see journalctl -u systemd-journald",
+            )
         )
     return number
+
+
+def texts(given, questions, number, asker):
+    """The records of some questions: as few as can be read, since thousands may be asked at once.
+
+    :return: list of str.
+    """
+    found = []
+    head = {"id": number, "case": given.case, "basis": given.basis, "officers": given.officers, "by": asker}
+    pieces = [_json(question) for question in questions]
+    room = lines.MOST_CHARACTERS - len(_json(head)) - _MOST
+    for first, last in _pages(pieces, room):
+        asked = [json.loads(piece) for piece in pieces[first:last]]
+        page = {**head, "questions": asked, "of": "%d-%d/%d" % (first + 1, last, len(pieces))}
+        found.append("asked " + _json(page))
+    return found
+
+
+def _pages(pieces, room):
+    """Cut a list so that each part takes up to so many characters: (first, last + 1) of each."""
+    first = taken = 0
+    for number, piece in enumerate(pieces):
+        if number > first and taken + len(piece) + 2 > room:
+            yield first, number
+            first, taken = number, 0
+        taken += len(piece) + 2
+    yield first, len(pieces)
+
+
+def _json(value):
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _asker():

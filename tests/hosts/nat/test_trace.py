@@ -120,13 +120,15 @@ def test_nothing_is_answered_without_a_warrant_or_a_clear_question(lab: Lab, wor
 
 def test_nobody_and_unknown_are_different(lab: Lab, gateways: dict[str, Gateway], tmp_path: Path) -> None:
     """A port that no block contains was nobody's; of a year ago there are no records."""
+    beats = "journalctl -t order82-nat-mapping -o cat -r -g '^beat' -n 2 | sed 's/beat run=\\([0-9]*\\).* at=\\([0-9.]*\\).*/\\1 \\2/'"
+
+    def second() -> float:
+        """A second after the first of two beats of one run: between them all is on record."""
+        (run, _at), (before, at) = (line.split() for line in lab.do("gateway2", beats).splitlines())
+        return float(at) + 1 if run == before else 0.0
+
+    beat = until(70, second, "two beats of one run")
     index(lab, "collector1")
-    beat = float(
-        lab.do(
-            "gateway2",
-            "journalctl -t order82-nat-mapping -o cat -r -g '^beat' -n 2 | tail -1 | sed 's/.*at=\\([0-9.]*\\).*/\\1/'",
-        )
-    )
     nobody, unknown = ask_many(
         lab,
         "collector1",
