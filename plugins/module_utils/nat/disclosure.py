@@ -68,13 +68,10 @@ def record(given, questions):
         done = processes.run(["journalctl", *options])
         found = done.stdout.decode("utf-8", "replace").count('"id": "%s"' % number)
     if found < len(written):
+        said = done.stderr.decode("utf-8", "replace").strip() or "see journalctl -u systemd-journald"
         raise OSError(
             "the disclosure can't be recorded, so nothing is answered: %d of its %d records are in the journal; %s"
-            % (
-                found,
-                len(written),
-                done.stderr.decode("utf-8", "replace").strip() or "see journalctl -u systemd-journald",
-            )
+            % (found, len(written), said)
         )
     return number
 
