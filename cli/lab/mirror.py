@@ -25,7 +25,19 @@ from .inventory import SUITES
 from .lock import waiting_for
 
 # What the lab itself and its tests install: 'sl' is a harmless package for a test to put in and take out.
-LAB_PACKAGES = ["chrony", "conntrack", "curl", "faketime", "nftables", "sl", "tcpdump"]
+LAB_PACKAGES = [
+    "chrony",
+    "conntrack",
+    "curl",
+    "dnsmasq",
+    "faketime",
+    "freeradius",
+    "freeradius-utils",
+    "nftables",
+    "sl",
+    "tcpdump",
+    "udhcpc",
+]
 FORMAT = "2"
 """Changed when a mirror of the same packages must be made anew."""
 RELEASE_FILE = re.compile(r"(?P<distribution>[a-z]+)-?(?P<version>\d+(\.\d+)?)?")

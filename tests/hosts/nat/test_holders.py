@@ -14,7 +14,7 @@ from .test_trace import ask, index, iso
 
 SITE = "/etc/freeradius/3.0"
 RADIUS = """
-apt-get -qq install -y freeradius freeradius-utils >/dev/null
+apt-get -qq update && apt-get -qq install -y freeradius freeradius-utils >/dev/null
 cat > {site}/mods-enabled/order82 <<'END'
 {module}
 END
@@ -22,12 +22,12 @@ sed -i '/^accounting {{/a\\    order82' {site}/sites-enabled/default
 systemctl restart freeradius
 """
 DHCP = """
-apt-get -qq install -y dnsmasq >/dev/null
+apt-get -qq update && apt-get -qq install -y dnsmasq >/dev/null
 printf 'port=0\\ninterface=inside\\nbind-interfaces\\ndhcp-range=10.82.4.200,10.82.4.206,1h\\n' > /etc/dnsmasq.d/lab.conf
 systemctl restart dnsmasq
 """
 LEASE = """
-apt-get -qq install -y udhcpc >/dev/null
+apt-get -qq update && apt-get -qq install -y udhcpc >/dev/null
 cat > /root/lease.sh <<'END'
 #!/bin/sh
 test "$1" != bound || ip address replace "$ip/32" dev inside
