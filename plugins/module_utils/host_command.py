@@ -66,6 +66,11 @@ def _parser():
 
     index = verbs.add_parser("index", help="on a collector: build the index of NAT records anew where it is old")
     index.add_argument("--index", metavar="FOLDER", default=trace.INDEX, help="by default %(default)s")
+    index.add_argument(
+        "--publish",
+        action="store_true",
+        help="then bring the object store to the same state / 发布到对象存储",
+    )
     index.set_defaults(run=nat_indexing.command)
 
     who = areas.add_parser("trace", help="who had this public address and port then? / 溯源查询")

@@ -13,17 +13,23 @@ SECONDS = 20
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
-def run(argv, seconds=SECONDS):
+def run(argv, seconds=SECONDS, environment=None):
     """Run a program to its end.
 
     :param list argv: the program and its arguments.
     :param int seconds: how long it may take.
+    :param dict environment: what is added to the known environment; here and not in C(argv) a secret belongs.
     :return: subprocess.CompletedProcess: C(returncode), and C(stdout) and C(stderr) as bytes.
     :raises OSError: it can't be started; FileNotFoundError where it is not installed.
     :raises subprocess.TimeoutExpired: it took too long and was killed.
     """
     return subprocess.run(  # pylint: disable=ansible-bad-function
-        argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False, env=_ENVIRONMENT
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+        env={**_ENVIRONMENT, **(environment or {})},
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 import os
 
-from . import candidates, catalogue, coverage, engine, evidence, holders, plans, standing, translations
+from . import candidates, catalogue, coverage, evidence, holders, place, plans, standing, translations
 from .candidates import holds
 from .times import iso
 
@@ -52,8 +52,8 @@ def reverse(store_folder, index_folder, inside_address, since, until, **options)
 class Tracer:
     """Answers questions to one index, with one connection.
 
-    :param str store_folder: of the records.
-    :param str index_folder: as C(index.build) made it.
+    :param str store_folder: of the records; None on a node that has none, and then there is no evidence.
+    :param str index_folder: as C(index.build) made it, or where it was published; see L(place.at).
     :param int snapshot_seconds: the gateways' C(nat_gateway_snapshot_seconds).
     :param bool with_evidence: look the record lines up.
     :param int threads: of DuckDB; by default 1 for few requests, else all processors.
@@ -71,9 +71,9 @@ class Tracer:
         threads=None,
     ):
         self.store = store_folder
-        self.index = index_folder
+        self.place = place.at(index_folder)
         self.snapshot_seconds = snapshot_seconds
-        self.with_evidence = with_evidence
+        self.with_evidence = with_evidence and store_folder is not None and self.place.own
         self._threads = threads
         self._base = None
         self._load()
@@ -84,6 +84,7 @@ class Tracer:
     def __exit__(self, *_error):
         if self._base is not None:
             self._base.close()
+        self.place.close()
 
     def ask(self, requests):
         """Answer questions.
@@ -99,7 +100,8 @@ class Tracer:
             since, until, last_heard, evidence).
             Times are ISO 8601 in UTC.
         """
-        return self._again(self._ask, requests)
+        with self.place.in_one_sentence():
+            return self._again(self._ask, requests)
 
     def uses(self, inside_address, since, until, *, most=10000):
         """Which public addresses and ports an inside address used in a span.
@@ -111,7 +113,8 @@ class Tracer:
             where the plan gives a range of ports, C(cut) (there are more than C(most)), C(covered), C(gaps), C(plans)
             and C(notes).
         """
-        return self._again(self._uses, inside_address, since, until, most)
+        with self.place.in_one_sentence():
+            return self._again(self._uses, inside_address, since, until, most)
 
     def example(self, at):
         """An owner of ports by a plan that was in force then, for a question whose answer is known.
@@ -127,7 +130,7 @@ class Tracer:
         return None
 
     def _load(self):
-        days = catalogue.load(self.index)
+        days = catalogue.load(self.place)
         self.days = days
         self.seals = evidence.Seals(self.store, catalogue.RECORD_CLASS)
         self.holder_seals = evidence.Seals(self.store, catalogue.HOLDER_CLASS)
@@ -148,7 +151,7 @@ class Tracer:
     def _connect(self, many):
         if self._base is None:
             threads = self._threads or ((os.cpu_count() or 1) if many else 1)
-            self._base = engine.connect(threads=threads, memory=MEMORY)
+            self._base = self.place.connect(threads=threads, memory=MEMORY)
         if self.plans is None:
             self.plans = plans.Plans(self._base, self.days)
             self.translations = translations.Translations(self._base, self.days)

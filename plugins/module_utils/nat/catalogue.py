@@ -14,6 +14,7 @@ import os
 import re
 
 from ..records import store
+from . import place
 
 RECORD_CLASS = "nat_mapping"
 HOLDER_CLASS = "session"  # who held an inside address
@@ -32,10 +33,11 @@ class Day:
     of what is said of inside addresses, or None.
     """
 
-    def __init__(self, index, document):
+    def __init__(self, where, document):
+        self.where = where
         self.document = document
         self.name = document["day"]
-        self.folder = os.path.join(index, document["folder"])
+        self.folder = os.path.join(where.root, document["folder"])
         self.gateways = document["gateways"]
         self.flows = document["flows"]
         self.others = document["others"]
@@ -64,8 +66,7 @@ class Day:
 
     def coverage(self):
         """The sums of C(coverage.Collector) by gateway."""
-        with open(self.path("coverage.json"), encoding="utf-8") as file:
-            return json.load(file)
+        return json.loads(self.where.text(self.path("coverage.json")))
 
 
 def flows_name(bucket):
@@ -112,27 +113,30 @@ def files(store_folder, record_class, day):
 def load(index):
     """All days that are built, oldest first.
 
+    :param index: where it lies; see L(place.at).
     :return: list of Day.
     :raises ValueError: a catalogue that is none, or of another version of this code.
+    :raises place.PlaceError: the object store can't be read.
     """
-    try:
-        names = sorted(name for name in os.listdir(index) if _NAME.fullmatch(name))
-    except FileNotFoundError:
-        return []
-    return [read(index, name) for name in names]
+    where = place.at(index)
+    return [_day(where, name, text) for name, text in where.catalogues(_NAME).items()]
 
 
 def read(index, name):
     """The catalogue of one day.
 
+    :param str index: the folder of the index.
     :param str name: of the file.
     """
-    path = os.path.join(index, name)
-    with open(path, encoding="utf-8") as file:
-        document = json.load(file)
+    where = place.Folder(index)
+    return _day(where, name, where.text(os.path.join(index, name)))
+
+
+def _day(where, name, text):
+    document = json.loads(text)
     if document.get("format") != FORMAT:
-        raise ValueError("%s was written by another version: build the index of this day again" % path)
-    return Day(index, document)
+        raise ValueError("%s/%s was written by another version: build the index of this day again" % (where.root, name))
+    return Day(where, document)
 
 
 def start(name):

@@ -44,7 +44,7 @@ def build(
     if not os.path.isdir(source):
         raise BuildError("there are no NAT records of %s: %s is missing" % (day, source))
     os.makedirs(index_folder, mode=0o750, exist_ok=True)
-    with _alone(index_folder):
+    with alone(index_folder):
         _clean(index_folder)
         folder = os.path.join(index_folder, ".building-%s" % day)
         os.mkdir(folder, 0o750)
@@ -84,7 +84,11 @@ def stale(store_folder, index_folder):
 
 
 @contextlib.contextmanager
-def _alone(index_folder):
+def alone(index_folder):
+    """Nobody else builds or publishes an index within it.
+
+    :raises BuildError: somebody does.
+    """
     with open(os.path.join(index_folder, ".lock"), "w", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

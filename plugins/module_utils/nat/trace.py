@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import io
 
-from ..records import settings as record_settings
 from . import ask, disclosure, request
+from .place import noted, record_store
 
 INDEX = "/var/lib/order82-index/nat_mapping"
 CODES = {"one": 0, "nobody": 3, "unknown": 4, "ambiguous": 5}
@@ -56,19 +56,21 @@ def options(parser):
     parser.add_argument("--since", metavar="TIME", help="with --inside")
     parser.add_argument("--until", metavar="TIME", help="with --inside")
     parser.add_argument("--format", choices=("table", "csv"), help="without --json; by default table")
-    parser.add_argument("--index", metavar="FOLDER", help="by default %s" % INDEX)
+    parser.add_argument(
+        "--index", metavar="PLACE", help="folder, s3:HOST or s3://BUCKET/PREFIX/HOST; by default %s" % INDEX
+    )
 
 
 def command(arguments):
     """order82 trace"""
     given = disclosure.warrant(arguments.case, arguments.basis, arguments.officer)
-    store = record_settings.load().store
+    store = record_store(arguments.index or INDEX)
     if arguments.inside:
         return _reverse(arguments, given, store)
     questions = _questions(arguments)
     with ask.Tracer(store, arguments.index or INDEX) as tracer:
         number = disclosure.record(given, [one.asked for one in questions])
-        answers = tracer.ask(questions)
+        answers = noted(tracer.place, tracer.ask(questions))
     statuses = {one["status"] for one in answers}
     worst = next(status for status in _WORST_FIRST if status in statuses)
     text = _csv(answers) if arguments.format == "csv" else "\n\n".join(_table(one) for one in answers)
@@ -105,7 +107,7 @@ def _reverse(arguments, given, store):
     asked = {"inside_address": arguments.inside, "since": arguments.since, "until": arguments.until}
     with ask.Tracer(store, arguments.index or INDEX) as tracer:
         number = disclosure.record(given, [asked])
-        answer = tracer.uses(arguments.inside, since, until)
+        (answer,) = noted(tracer.place, [tracer.uses(arguments.inside, since, until)])
     code = CODES["unknown"] if not answer["covered"] else 0 if answer["candidates"] else CODES["nobody"]
     return {"disclosure": number, "answer": answer}, _rows(answer["candidates"]) + _warnings(answer), code
 

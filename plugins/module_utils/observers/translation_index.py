@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import time
 
-from ..nat import ask, catalogue, request, times
+from ..nat import ask, catalogue, place, request, times
 from ..records import settings as record_settings
 from ..records import store as record_store
 from ._registry import Argument, Observer
 
 RECORD_CLASS = "nat_mapping"
+_SOON_SECONDS = 1800  # a day that was built since then may still be on its way
 
 
 def _nat_index(index):
@@ -46,6 +48,33 @@ def _example(store, index, days):
     return {"asked": "%s port %d at %s" % (row.public, row.first, times.iso(at)), "right": row.inside in insides}
 
 
+def _nat_published(index):
+    here = catalogue.load(index)
+    where = place.at("s3:")
+    try:
+        there = {day.name: day for day in catalogue.load(where)}
+        names = where.names()
+    except place.PlaceError as error:
+        return {"said": str(error), "behind_seconds": -1, "missing_days": [], "missing_files": []}
+    finally:
+        where.close()
+    same = [day for day in here if day.name in there and there[day.name].document["folder"] == day.document["folder"]]
+    files = [day.document["folder"] + "/" + name for day in same for name in os.listdir(day.folder)]
+    old = time.time() - _SOON_SECONDS
+    return {
+        "said": "",
+        "behind_seconds": int(_built(here) - _built(there.values())),
+        "missing_days": [day.name for day in here if day.name not in there and _built([day]) < old],
+        "missing_files": sorted(set(files) - names),
+    }
+
+
+def _built(days):
+    """When the newest of some days was built, in Unix seconds."""
+    moments = (datetime.datetime.fromisoformat(day.document["built"]) for day in days)
+    return max((moment.timestamp() for moment in moments), default=0)
+
+
 OBSERVERS = {
     "nat_index": Observer(
         look=_nat_index,
@@ -57,6 +86,17 @@ OBSERVERS = {
             "damaged_lines": "int: lines of records that the index could not use",
             "asked": "str: an owner of a port by the newest plan, as a question; empty where no plan has blocks",
             "right": "bool: the answer named the owner",
+        },
+    ),
+    "nat_published": Observer(
+        look=_nat_published,
+        text="what an object store has of the index of NAT records on this collector",
+        arguments={"index": Argument(str, "the index's folder", "/var/lib/order82-index/nat_mapping")},
+        facts={
+            "said": "str: why the object store can't be read; empty where it can",
+            "behind_seconds": "int: by how much its newest day was built earlier than here, -1 if it can't be read",
+            "missing_days": "list: days that were built half an hour ago or earlier, and are not there",
+            "missing_files": "list: files that a catalogue there names, and that are not there",
         },
     ),
 }

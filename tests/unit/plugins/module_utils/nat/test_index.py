@@ -233,7 +233,7 @@ def test_a_killed_build_leaves_the_old_index_in_use(store, gateway, built, monke
 
 def test_two_builds_at_once_and_a_day_without_records_are_refused(store, gateway, built):
     folder = built()
-    with index._alone(folder), pytest.raises(index.BuildError, match="at work"):
+    with index.alone(folder), pytest.raises(index.BuildError, match="at work"):
         index.build(str(store), folder, TODAY)
     with pytest.raises(index.BuildError, match="no NAT records"):
         index.build(str(store), folder, TODAY.replace(year=2020))
