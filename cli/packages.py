@@ -25,6 +25,8 @@ LAB_NEEDS = {
     "setpriv": "util-linux",
     "chattr": "e2fsprogs",
 }
+TEST_NEEDS = {"openssl": "openssl", "rclone": "rclone"}
+"""What the unit tests start beside what pip installs."""
 ELSEWHERE = {"/usr/lib/podman/netavark": ["/usr/libexec/podman/netavark", "/usr/local/libexec/podman/netavark"]}
 
 

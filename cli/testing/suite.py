@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from .. import packages
 from ..errors import BaselineError
 from ..lab import lifecycle
 from ..lab.inventory import read
@@ -29,6 +30,7 @@ def test(options: argparse.Namespace) -> int:
     scenarios = [scenario(name) for name in names]
     total = Count()
     if not options.scenarios:
+        packages.ensure(packages.TEST_NEEDS)
         for step in quick_steps():
             total += step.run()
         if not options.quick:

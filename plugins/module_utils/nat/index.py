@@ -83,6 +83,21 @@ def stale(store_folder, index_folder):
     return found
 
 
+def forget(store_folder, index_folder):
+    """Remove the index of days whose records are past retention and gone.
+
+    :return: list of str: the days.
+    """
+    kept = {str(day) for day in store.days(store_folder, catalogue.RECORD_CLASS)}
+    gone = [day.name for day in catalogue.load(index_folder) if day.name not in kept]
+    if gone:
+        with alone(index_folder):
+            for name in gone:
+                os.unlink(os.path.join(index_folder, name + ".json"))
+            _clean(index_folder)
+    return gone
+
+
 @contextlib.contextmanager
 def alone(index_folder):
     """Nobody else builds or publishes an index within it.

