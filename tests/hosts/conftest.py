@@ -61,6 +61,20 @@ class Lab:
             capture_output=True,
         )
 
+    def restart(self, name: str) -> None:
+        """Restart a host, as by its power button, and wait until it has booted."""
+        container = f"order82-{self.ssh_config.parent.name}-{name}"
+        command = [str(CHECKOUT / "baseline"), "lab", "podman", "--", "restart", container]
+        subprocess.run(command, check=True, capture_output=True)
+
+        def booted() -> bool:
+            try:
+                return self.host(name).run("systemctl is-system-running").stdout.strip() in {"running", "degraded"}
+            except RuntimeError:  # nobody to log in at yet
+                return False
+
+        until(90, booted, f"the boot of {name}")
+
     def play(self, playbook: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
         """Run a playbook of the checkout on this lab and give back what it printed."""
         done = subprocess.run(

@@ -149,7 +149,7 @@ def test_the_local_index_is_in_use_while_the_store_is_down_and_the_next_run_publ
 
 def test_the_key_is_for_its_group_only_and_in_no_log(lab: Lab, store: ObjectStore) -> None:
     assert lab.do("collector1", "stat -c '%U %G %a' /etc/order82/nat_object_store.json") == (
-        "root order82-nat-mapping 640\n"
+        "root order82-nat-index 640\n"
     )
     assert lab.do(READER, "stat -c '%U %G %a' /etc/order82/nat_object_store.json") == "root root 640\n"
     # sudo logs this command as well, which must not find itself.

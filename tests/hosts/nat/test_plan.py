@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from ..conftest import Lab, until
 from ..drift import Drift, broken, is_seen, red
 from .conftest import Gateway, send, texts
+from .test_trace import ask, index, iso
 
 HOLD = (
     "import socket, time\n"
@@ -40,6 +42,7 @@ def test_a_new_plan_ends_only_what_it_gives_to_others(
     for inside in ("100.64.4.3", "100.64.4.40"):
         script = HOLD.format(inside=inside, word=mark)
         lab.do(gateway.subscribers, f'systemd-run --quiet --unit hold-{inside}-{mark} python3 -c "{script}"')
+    (flow,) = send(lab, gateway, f"{mark}-plan", 1, ["100.64.4.40"])
     before = [pairs["plan"] for pairs, _entries in texts(lab, "collector1", gateway, "epoch") if "begin" in pairs][-1]
     try:
         apply(lab, gateway, tmp_path, lambda pools: pools[0].update(inside=["100.64.4.0/27"]))
@@ -65,6 +68,21 @@ def test_a_new_plan_ends_only_what_it_gives_to_others(
                 lambda at=collector: [1 for pairs, _e in texts(lab, at, gateway, "plan") if pairs["id"] == after],
                 f"the new plan on {collector}",
             )
+        answers = {}
+        now = time.time()
+        until(
+            70,
+            lambda: any(float(pairs["at"]) > now for pairs, _e in texts(lab, "collector1", gateway, "beat")),
+            "a beat after it",
+        )
+        index(lab, "collector1")
+        for when in (flow.begin, now):
+            words = f"--address {flow.public} --port {flow.public_port} --protocol tcp --time {iso(when)} --tolerance 0"
+            (answers[when],) = ask(lab, "collector1", words, ok=(0, 3, 4))["answers"]
+        assert [one["inside_address"] for one in answers[flow.begin]["candidates"]] == ["100.64.4.40"]
+        assert [plan["plan"] for plan in answers[flow.begin]["plans"]] == [before]
+        assert "100.64.4.40" not in [one["inside_address"] for one in answers[now]["candidates"]]
+        assert [plan["plan"] for plan in answers[now]["plans"]] == [after]
     finally:
         lab.do(gateway.subscribers, f"systemctl stop 'hold-*-{mark}*'")
         lab.play("site.yml", "--limit", gateway.name)
@@ -113,6 +131,16 @@ DRIFTS = {
         {"gateway1": "systemctl start order82-nat-record; sleep 2"},
         {"gateway1": {"nat_gateway.running"}},
     ),
+    "index not built any more": Drift(
+        {"collector1": "systemctl stop order82-nat-index.timer"},
+        {"collector1": "systemctl start order82-nat-index.timer"},
+        {"collector1": {"nat_log.indexing"}},
+    ),
+    "index of a day lost": Drift(
+        {"collector2": "systemctl stop order82-nat-index.timer; rm /var/lib/order82-index/nat_mapping/*.json"},
+        {"collector2": "systemctl start order82-nat-index order82-nat-index.timer"},
+        {"collector2": {"nat_log.indexing", "nat_log.answer"}},
+    ),
     "translations ended while nobody recorded": Drift(
         {
             "subscriber2": "python3 /root/flows.py send 203.0.113.10 /root/unseen unseen 30 100.64.5.77",
@@ -148,3 +176,21 @@ def test_removal_takes_the_rules_and_leaves_the_records(
     lab.play("site.yml", "--limit", gateway.name)
     flows = send(lab, gateway, mark, 30, ["100.64.4.1", "100.64.4.2"])
     assert [flow for flow in flows if gateway.owner(flow.public, flow.public_port) != flow.inside] == []
+
+
+def test_removal_of_the_index_leaves_the_records(lab: Lab, gateways: dict[str, Gateway]) -> None:
+    absent = ("site.yml", "--limit", "collector2", "-e", "nat_log_state=absent")
+    count = "cat /srv/records/nat_mapping/*/*.log | wc -l"
+    before = int(lab.do("collector2", count))
+    lab.play(*absent)
+    assert lab.do("collector2", "ls -d /var/lib/order82-index /usr/lib/order82 2>/dev/null", ok=(2,)) == ""
+    assert (
+        lab.do(
+            "collector2", "systemctl list-units --all --no-legend 'order82-nat-index*'; id order82-nat-index", ok=(1,)
+        )
+        == ""
+    )
+    assert int(lab.do("collector2", count)) >= before
+    assert "changed=0" in lab.play(*absent)
+    lab.play("site.yml", "--limit", "collector2")
+    until(30, lambda: lab.host("collector2").file("/var/lib/order82-index/nat_mapping").listdir(), "a new index")
