@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -38,13 +39,16 @@ udhcpc -i inside -f -n -q -s /root/lease.sh -x hostname:laptop 2>&1
 
 
 @pytest.fixture(scope="module", autouse=True)
-def account_words(lab: Lab) -> None:
-    """FreeRADIUS writes what the manual says."""
+def account_words(lab: Lab) -> Iterator[None]:
+    """FreeRADIUS writes what the manual says. Afterwards it is gone: the inspection sees how long it keeps its logs."""
     manual = (CHECKOUT / "docs" / "trace.md").read_text()
     module = re.search(r"( {4}linelog order82 \{\n.*?\n {4}\})", manual, re.DOTALL)
     assert module, "docs/trace.md shows no module for FreeRADIUS"
     lab.do("gateway1", RADIUS.format(site=SITE, module=module[1]))
     lab.do("gateway2", DHCP)
+    yield
+    lab.do("gateway1", "apt-get -qq purge -y --auto-remove 'freeradius*' >/dev/null; rm -rf /var/log/freeradius")
+    lab.do("gateway2", "apt-get -qq purge -y --auto-remove dnsmasq >/dev/null; rm -f /etc/dnsmasq.d/lab.conf")
 
 
 def accounting(lab: Lab, kind: str, user: str, address: str, session: str) -> None:
