@@ -21,6 +21,7 @@ from . import engine
 SETTINGS = "/etc/order82/nat_object_store.json"
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 ELSEWHERE = "the evidence of some candidates is not on this host: it lies on the collectors that have the records"
+_ANEW = "; remove its files, and 'systemctl start order82-nat-index' builds them anew from the records"
 _REMOTE = "s3:"
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EXTENSION = "duckdb_extension_httpfs/extensions/v" + engine.VERSION + "/httpfs.duckdb_extension"
@@ -158,8 +159,11 @@ class Folder:
         """End what this place keeps open."""
 
     def in_one_sentence(self):
-        """What goes wrong within it is told as it is."""
-        return contextlib.nullcontext()
+        """What DuckDB says of a file that it can't read is told in one sentence.
+
+        :raises PlaceError: instead of DuckDB's own exception.
+        """
+        return _in_one_sentence("the index " + self.root, _ANEW)
 
 
 class Bucket:
@@ -261,20 +265,22 @@ class Bucket:
             self._base.close()
             self._base = None
 
-    @contextlib.contextmanager
     def in_one_sentence(self):
         """What DuckDB says of the store is told in one sentence, and not as a trace of its own.
 
         :raises PlaceError: instead of DuckDB's own exception.
         """
-        try:
-            yield
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] not in {"duckdb", "_duckdb"}:
-                raise
-            raise PlaceError(
-                "%s at %s can't be read: %s" % (self.root, self.settings.endpoint, _said(error))
-            ) from error
+        return _in_one_sentence("%s at %s" % (self.root, self.settings.endpoint))
+
+
+@contextlib.contextmanager
+def _in_one_sentence(where, advice=""):
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in {"duckdb", "_duckdb"}:
+            raise
+        raise PlaceError("%s can't be read: %s%s" % (where, _said(error), advice)) from error
 
 
 def _said(error):

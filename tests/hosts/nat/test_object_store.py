@@ -19,15 +19,6 @@ from .test_trace import WARRANT, ask, index, iso
 
 COLLECTORS = ["collector1", "collector2"]
 READER = "gateway1"
-PLAYBOOK = """
-- name: Publish the index, and read it elsewhere
-  hosts: collectors:nat_readers
-  gather_facts: false
-  become: true
-  force_handlers: true
-  roles:
-    - order82.baseline.nat_log
-"""
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +29,19 @@ def store(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Object
     addresses = {name: values["lab_addresses"]["inside"] for name, values in unmanaged.items()}
     one = ObjectStore(lab, "outside", ("subscriber1", "subscriber2"), addresses)
     folder = tmp_path_factory.mktemp("store")
-    (folder / "play.yml").write_text(PLAYBOOK)
     (folder / "readers.ini").write_text(f"[nat_readers]\n{READER}\n")
     (folder / "variables.json").write_text(json.dumps(one.variables))
-    play = (str(folder / "play.yml"), "-i", str(folder / "readers.ini"))
+    readers = ("-i", str(folder / "readers.ini"))
+    with_store = ("nat_log", "collectors:nat_readers", *readers, "-e", f"@{folder / 'variables.json'}")
     try:
         one.begin([*COLLECTORS, READER])
-        lab.play(*play, "-e", f"@{folder / 'variables.json'}")
-        again = lab.play(*play, "-e", f"@{folder / 'variables.json'}")
+        lab.apply(*with_store)
+        again = lab.apply(*with_store)
         assert again.count("changed=0") == len(COLLECTORS) + 1, again[-2000:]
         yield one
     finally:
-        lab.play(str(folder / "play.yml"), "--limit", "collectors")
-        lab.play(*play, "--limit", READER, "-e", "nat_log_state=absent")
+        lab.apply("nat_log", "collectors")
+        lab.apply("nat_log", READER, *readers, "-e", "nat_log_state=absent")
         one.end_all()
     for host in [*COLLECTORS, READER]:
         assert not lab.host(host).file("/etc/order82/nat_object_store.json").exists

@@ -31,7 +31,7 @@ def apply(lab: Lab, gateway: Gateway, tmp_path: Path, change: Callable[[list[dic
     change(pools)
     variables = tmp_path / "pools.json"
     variables.write_text(json.dumps({"nat_gateway_pools": pools}))
-    return lab.play("site.yml", "--limit", gateway.name, "-e", f"@{variables}", ok=ok)
+    return lab.apply("nat_gateway", gateway.name, "-e", f"@{variables}", ok=ok)
 
 
 def test_a_new_plan_ends_only_what_it_gives_to_others(
@@ -85,7 +85,7 @@ def test_a_new_plan_ends_only_what_it_gives_to_others(
         assert [plan["plan"] for plan in answers[now]["plans"]] == [after]
     finally:
         lab.do(gateway.subscribers, f"systemctl stop 'hold-*-{mark}*'")
-        lab.play("site.yml", "--limit", gateway.name)
+        lab.apply("nat_gateway", gateway.name)
 
 
 @pytest.mark.parametrize(
@@ -168,21 +168,22 @@ def test_removal_takes_the_rules_and_leaves_the_records(
     lab: Lab, gateways: dict[str, Gateway], tmp_path: Path, mark: str
 ) -> None:
     gateway = gateways["gateway2"]
-    lab.play("site.yml", "--limit", gateway.name, "-e", "nat_gateway_state=absent")
+    absent = ("nat_gateway", gateway.name, "-e", "nat_gateway_state=absent")
+    lab.apply(*absent)
     assert "order82" not in lab.do(gateway.name, "nft list tables")
     assert lab.do(gateway.name, "systemctl list-units --all --no-legend 'order82-nat*'") == ""
     assert list(texts(lab, "collector2", gateway, "plan"))
-    assert "changed=0" in lab.play("site.yml", "--limit", gateway.name, "-e", "nat_gateway_state=absent")
-    lab.play("site.yml", "--limit", gateway.name)
+    assert "changed=0" in lab.apply(*absent)
+    lab.apply("nat_gateway", gateway.name)
     flows = send(lab, gateway, mark, 30, ["100.64.4.1", "100.64.4.2"])
     assert [flow for flow in flows if gateway.owner(flow.public, flow.public_port) != flow.inside] == []
 
 
 def test_removal_of_the_index_leaves_the_records(lab: Lab, gateways: dict[str, Gateway]) -> None:
-    absent = ("site.yml", "--limit", "collector2", "-e", "nat_log_state=absent")
+    absent = ("nat_log", "collector2", "-e", "nat_log_state=absent")
     count = "cat /srv/records/nat_mapping/*/*.log | wc -l"
     before = int(lab.do("collector2", count))
-    lab.play(*absent)
+    lab.apply(*absent)
     assert lab.do("collector2", "ls -d /var/lib/order82-index /usr/lib/order82 2>/dev/null", ok=(2,)) == ""
     assert (
         lab.do(
@@ -191,6 +192,6 @@ def test_removal_of_the_index_leaves_the_records(lab: Lab, gateways: dict[str, G
         == ""
     )
     assert int(lab.do("collector2", count)) >= before
-    assert "changed=0" in lab.play(*absent)
-    lab.play("site.yml", "--limit", "collector2")
+    assert "changed=0" in lab.apply(*absent)
+    lab.apply("nat_log", "collector2")
     until(30, lambda: lab.host("collector2").file("/var/lib/order82-index/nat_mapping").listdir(), "a new index")

@@ -127,6 +127,8 @@ def test_the_controller_asks_too(lab: Lab, gateways: dict[str, Gateway], mark: s
     done = trace(*warrant, "--csv", str(csv), "--json")
     (answer,) = json.loads(done.stdout)["answers"]
     assert (done.returncode, insides(answer)) == (0, {flow.inside})
+    # No tolerance was given: it is what the gateway's clock was uncertain by.
+    assert (answer["notes"], 0 < answer["tolerance_seconds"] < 1) == ([], True)
     assert lab.records("collector2", "disclosure", "collector1", "王芳 2")
     refused = trace("--case", mark, "--basis", "a test", "--address", flow.public, "--time", iso(flow.begin))
     assert (refused.returncode, refused.stdout) == (1, "")

@@ -272,3 +272,14 @@ def test_the_index_of_a_day_goes_with_its_records(store, gateway, built):
     assert index.forget(str(store), folder) == [str(TODAY)]
     assert [name for name in os.listdir(folder) if name.startswith(str(TODAY))] == []
     assert [day.name for day in catalogue.load(folder)] == [str(day_of(NOON + DAY))]
+
+
+def test_an_index_file_that_is_broken_is_told_in_one_sentence(store, gateway, built):
+    gateway.flows(NOON + 2000, flow(A, PUBLIC, NOON - 5000, NOON + 1000))
+    folder = built()
+    [day] = catalogue.load(folder)
+    path = next(name for name in os.listdir(day.folder) if name.startswith("flows-"))
+    with open(os.path.join(day.folder, path), "r+b") as file:
+        file.truncate(100)
+    with pytest.raises(OSError, match=r"can't be read: .*systemctl start order82-nat-index"):
+        ask.trace_many(str(store), folder, [question()])
