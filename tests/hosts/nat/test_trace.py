@@ -75,6 +75,30 @@ def test_every_flow_is_named(lab: Lab, gateway: Gateway, mark: str, tmp_path: Pa
         until(180, lambda: not wrong(), "the right answer to every question")
     except AssertionError as error:
         pytest.fail(f"{error}: {wrong()[:3]}")
+    if mode == "sessions":
+        nobody_outside_its_interval(lab, gateway, tmp_path, flows)
+
+
+def nobody_outside_its_interval(lab: Lab, gateway: Gateway, tmp_path: Path, flows: list[Flow]) -> None:
+    """Half a second before the first and after the last moment of a translation that ended, it is no candidate."""
+
+    def ended() -> list[tuple[Flow, float, float]]:
+        spans = recorded(lab, "collector1", gateway)
+        return [(flow, *spans[flow[:5]][-1]) for flow in flows if spans.get(flow[:5], [(0, None)])[-1][1]][:100]
+
+    some = until(150, ended, "translations that ended")
+    index(lab, "collector1")
+    asked = [
+        (flow.public, flow.public_port, PROTOCOLS[flow.protocol], iso(when))
+        for flow, begin, end in some
+        for when in (begin - 0.5, end + 0.5)
+    ]
+    for (flow, _begin, _end), *answers in zip(
+        some, *[iter(ask_many(lab, "collector1", tmp_path, asked))] * 2, strict=True
+    ):
+        for answer in answers:
+            found = {(one["inside_address"], one["inside_port"]) for one in answer["candidates"]}
+            assert (flow.inside, flow.inside_port) not in found
 
 
 def test_answer_shows_its_evidence_and_leaves_a_record(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
