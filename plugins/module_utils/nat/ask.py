@@ -76,6 +76,8 @@ class Tracer:
         self.with_evidence = with_evidence and store_folder is not None and self.place.own
         self._threads = threads
         self._base = None
+        self.seals = evidence.Seals(store_folder, catalogue.RECORD_CLASS)
+        self.holder_seals = evidence.Seals(store_folder, catalogue.HOLDER_CLASS)
         self._load()
 
     def __enter__(self):
@@ -84,6 +86,8 @@ class Tracer:
     def __exit__(self, *_error):
         if self._base is not None:
             self._base.close()
+        self.seals.close()
+        self.holder_seals.close()
         self.place.close()
 
     def ask(self, requests):
@@ -132,8 +136,8 @@ class Tracer:
     def _load(self):
         days = catalogue.load(self.place)
         self.days = days
-        self.seals = evidence.Seals(self.store, catalogue.RECORD_CLASS)
-        self.holder_seals = evidence.Seals(self.store, catalogue.HOLDER_CLASS)
+        self.seals.close()
+        self.holder_seals.close()
         self.standing = standing.Standing(days, self.snapshot_seconds)
         self.plans = self.translations = self.holders = None  # until there is a connection
 
@@ -160,6 +164,7 @@ class Tracer:
     def _ask(self, requests):
         self._connect(len(requests) > translations.FEW)
         settled = [self._settled(one) for one in requests]
+        self.plans.expect(requests)
         found = self.translations.asked([request for request, _notes in settled])
         drafts = [self._draft(*one, those) for one, those in zip(settled, found)]
         those = [(one, request.span) for draft, (request, _) in zip(drafts, settled) for one in draft["candidates"]]

@@ -12,6 +12,7 @@ from . import engine, lines, scan
 # Around the end of a translation, in milliseconds, in which its list was written: usual, late, anywhere in the day.
 _WINDOWS = ((0, 1200), (-1000, 10000), (-600000, 3600000), (-(1 << 61), 1 << 61))
 _ONE_BY_ONE = 4
+_MOST_OPEN = 200  # record files
 _PIECE = 1200  # the first window, so that it lies in two pieces at the most
 
 
@@ -25,6 +26,7 @@ class Seals:
         self._store = store_folder
         self._class = record_class
         self._known = {}
+        self._files = {}
 
     def of(self, day, gateway):
         """The path of a record file below the store, its SHA-256 as the manifest has it, and whether the day is closed.
@@ -45,18 +47,30 @@ class Seals:
 
     def has(self, day, gateway):
         """Whether the record file is still there."""
-        return os.path.exists(os.path.join(self._store, self._class, day, gateway + ".log"))
+        return self._file(day, gateway) is not None
 
     def read(self, day, gateway, place):
         """The bytes of one line, with its line feed; none where the file is not there."""
-        try:
-            fd = os.open(os.path.join(self._store, self._class, day, gateway + ".log"), os.O_RDONLY)
-        except FileNotFoundError:
-            return b""
-        try:
-            return os.pread(fd, place[2], place[1])
-        finally:
+        fd = self._file(day, gateway)
+        return b"" if fd is None else os.pread(fd, place[2], place[1])
+
+    def close(self):
+        """Close the record files, and forget the manifests; they are opened again when they are needed."""
+        for fd in filter(None, self._files.values()):
             os.close(fd)
+        self._files.clear()
+        self._known.clear()
+
+    def _file(self, day, gateway):
+        if (day, gateway) not in self._files:
+            if len(self._files) >= _MOST_OPEN:
+                self.close()
+            try:
+                fd = os.open(os.path.join(self._store, self._class, day, gateway + ".log"), os.O_RDONLY)
+            except FileNotFoundError:
+                fd = None
+            self._files[day, gateway] = fd
+        return self._files[day, gateway]
 
 
 def document(seals, found, line, text, whole):

@@ -41,19 +41,29 @@ class Plans:
         self._base = base
         self._days = days
         self._rows = {}
+        self._expected = set()
+
+    def expect(self, requests):
+        """Say which questions come, so that one look finds the rows for all of them.
+
+        :param list requests: of Request.
+        """
+        self._expected = {one.address for one in requests if one.version == 4}
 
     def naming(self, gateway, plan, request):
         """The rows of a plan that name a public address; what one gateway writes of a plan, all mean."""
         key = (plan, request.address)
         if key not in self._rows:
-            self._rows[key] = self.read(
-                plan, "kind = 'prefix'" if request.version == 6 else "public = " + engine.quoted(request.address)
-            )
             if request.version == 6:
                 address = ipaddress.IPv6Address(request.address)
-                self._rows[key] = [
-                    row for row in self._rows[key] if address in ipaddress.IPv6Network(row.public, False)
-                ]
+                rows = self.read(plan, "kind = 'prefix'")
+                self._rows[key] = [row for row in rows if address in ipaddress.IPv6Network(row.public, False)]
+            else:
+                addresses = self._expected | {request.address}
+                self._rows.update({(plan, address): [] for address in addresses})
+                where = "public in (%s)" % ", ".join(engine.quoted(address) for address in sorted(addresses))
+                for row in self.read(plan, where):
+                    self._rows[plan, row.public].append(row)
         return _own(self._rows[key], gateway)
 
     def of_inside(self, gateway, plan, inside):
