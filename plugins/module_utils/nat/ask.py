@@ -167,7 +167,8 @@ class Tracer:
         self.plans.expect(requests)
         found = self.translations.asked([request for request, _notes in settled])
         drafts = [self._draft(*one, those) for one, those in zip(settled, found)]
-        those = [(one, request.span) for draft, (request, _notes) in zip(drafts, settled) for one in draft["candidates"]]
+        spans = [request.span for request, _notes in settled]
+        those = [(one, span) for draft, span in zip(drafts, spans) for one in draft["candidates"]]
         self._give_accounts(those)
         self._give_evidence([one for one, _span in those])
         for draft in drafts:
