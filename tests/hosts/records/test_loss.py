@@ -80,7 +80,7 @@ def test_full_disk_holds_the_senders_up_and_loses_nothing(lab: Lab, mark: str) -
         lab.do("web", f"seq -f 'number %.0f of {mark}' 2000 | systemd-cat -t full")
         until(30, lambda: int(lab.do("collector1", count)) == 2000, "all numbers on the other collector")
         assert lab.do("collector2", count).strip() == "0"
-        until(10, lambda: lab.records("collector1", "measure_state", "collector2", "receiving is stopped"), "the alarm")
+        until(60, lambda: lab.records("collector1", "measure_state", "collector2", "receiving is stopped"), "the alarm")
         lab.do("collector2", "rm /srv/records/ballast; " + tend)
         until(60, lambda: int(lab.do("collector2", count)) == 2000, "all numbers once there is room")
     finally:
