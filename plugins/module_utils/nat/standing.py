@@ -53,9 +53,11 @@ class Standing:
     def clock(self, since, until):
         """By how much the gateways' clocks may have been wrong around a span.
 
-        :return: int: milliseconds; None where a gateway does not say.
+        :return: int: milliseconds; None where a gateway does not say. A host without streams is no gateway: a collector
+            makes the files of all hosts.
         """
-        found = [coverage.clock(one.document, since, until) for one in self.sums(since, until).values()]
+        gateways = [one.document for one in self.sums(since, until).values() if one.document["streams"]]
+        found = [coverage.clock(document, since, until) for document in gateways]
         return max(found) if found and None not in found else None
 
 

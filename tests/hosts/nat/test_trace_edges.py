@@ -28,6 +28,31 @@ def answered(lab: Lab, flow: Flow, when: float, tolerance: float = 0.05) -> dict
     return answer
 
 
+def test_the_controller_asks_too(lab: Lab, gateways: dict[str, Gateway], mark: str, tmp_path: Path) -> None:
+    """`./baseline trace` gives the collector's answer and exit code, and its sentence where it refuses."""
+    gateway = gateways["gateway1"]
+    (flow,) = send(lab, gateway, mark, 1, by_mode(gateway)["deterministic"][:1])
+    csv = tmp_path / "questions.csv"
+    csv.write_text(f"public_address,public_port,time\n{flow.public},{flow.public_port},{iso(flow.begin)}\n")
+
+    def trace(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(CHECKOUT / "baseline"), "trace", "-i", str(lab.inventory), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    warrant = ("--case", mark, "--basis", "a test", "--officer", "Li Wei 1", "--officer", "王芳 2")
+    until(70, lambda: index(lab, "collector1") or trace(*warrant, "--csv", str(csv)).returncode == 0, "one answer")
+    done = trace(*warrant, "--csv", str(csv), "--json")
+    (answer,) = json.loads(done.stdout)["answers"]
+    assert (done.returncode, insides(answer)) == (0, {flow.inside})
+    # No tolerance was given: it is what the gateway's clock was uncertain by.
+    assert (answer["notes"], 0 < answer["tolerance_seconds"] < 1) == ([], True)
+    assert lab.records("collector2", "disclosure", "collector1", "王芳 2")
+    refused = trace("--case", mark, "--basis", "a test", "--address", flow.public, "--time", iso(flow.begin))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "two different people" in refused.stderr
+    assert lab.do("collector1", "ls /tmp/ansible.*csv 2>/dev/null", ok=(0, 2)) == ""
+
+
 def test_a_port_that_another_has_soon_after_names_each_for_his_time(
     lab: Lab, gateways: dict[str, Gateway], mark: str
 ) -> None:
@@ -109,28 +134,3 @@ def test_a_prefix_of_ipv6_is_translated_and_named(lab: Lab, gateways: dict[str, 
         return answer["status"] == "one" and insides(answer) == {"fd00:82:4::42"}
 
     until(120, named, "the answer of the plan")
-
-
-def test_the_controller_asks_too(lab: Lab, gateways: dict[str, Gateway], mark: str, tmp_path: Path) -> None:
-    """`./baseline trace` gives the collector's answer and exit code, and its sentence where it refuses."""
-    gateway = gateways["gateway1"]
-    (flow,) = send(lab, gateway, mark, 1, by_mode(gateway)["deterministic"][:1])
-    csv = tmp_path / "questions.csv"
-    csv.write_text(f"public_address,public_port,time\n{flow.public},{flow.public_port},{iso(flow.begin)}\n")
-
-    def trace(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [str(CHECKOUT / "baseline"), "trace", "-i", str(lab.inventory), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    warrant = ("--case", mark, "--basis", "a test", "--officer", "Li Wei 1", "--officer", "王芳 2")
-    until(70, lambda: index(lab, "collector1") or trace(*warrant, "--csv", str(csv)).returncode == 0, "one answer")
-    done = trace(*warrant, "--csv", str(csv), "--json")
-    (answer,) = json.loads(done.stdout)["answers"]
-    assert (done.returncode, insides(answer)) == (0, {flow.inside})
-    # No tolerance was given: it is what the gateway's clock was uncertain by.
-    assert (answer["notes"], 0 < answer["tolerance_seconds"] < 1) == ([], True)
-    assert lab.records("collector2", "disclosure", "collector1", "王芳 2")
-    refused = trace("--case", mark, "--basis", "a test", "--address", flow.public, "--time", iso(flow.begin))
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "two different people" in refused.stderr
-    assert lab.do("collector1", "ls /tmp/ansible.*csv 2>/dev/null", ok=(0, 2)) == ""

@@ -360,6 +360,7 @@ def test_tolerance_is_what_the_clock_was_uncertain_by(store, built):
     one.begin()
     one.flows(NOON + 61000, flow(A, PUBLIC, NOON, NOON + 60000))
     one.stop(NOON + 1800000)
+    one.file(NOON).with_name("no-gateway.log").touch()
     with_clock = ask.trace(str(store), built(), question(when=NOON + 62000, tolerance=None))
     assert (with_clock["tolerance_seconds"], with_clock["status"], with_clock["notes"]) == (2.5, "one", [])
     assert ask.trace(str(store), built(), question(when=NOON + 63000, tolerance=None))["status"] == "nobody"
