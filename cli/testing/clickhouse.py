@@ -33,6 +33,6 @@ def engine() -> Path:
             pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps"]
             run([*pip, "--target", f"{part}/new", "-r", REQUIREMENTS], failing="installing ClickHouse's engine")
             for old in folder.parent.glob(f"{folder.name.partition('-')[0]}-*"):
-                shutil.rmtree(old, ignore_errors=True)
+                shutil.rmtree(old, ignore_errors=True)  # another checkout may remove it at the same time
             Path(part, "new").rename(folder)
     return folder

@@ -62,7 +62,7 @@ def build(
             )
             _sync_folder(index_folder)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)  # it is gone where the build ended well
         _clean(index_folder)
     return dict(document, bad=bad)
 

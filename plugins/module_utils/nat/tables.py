@@ -188,7 +188,7 @@ class Build:
                 except Exception as error:
                     if type(error).__name__ not in {"ConversionException", "InvalidInputException"}:
                         raise
-                    shutil.rmtree(self._part(path), ignore_errors=True)
+                    shutil.rmtree(self._part(path), ignore_errors=True)  # it may not have come so far
                     bad += _weed(chunk, kind, path, columns)
                     self._partition(chunk.gateway, path, columns)
                 os.unlink(path)

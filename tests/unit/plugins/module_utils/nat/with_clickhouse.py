@@ -187,7 +187,7 @@ def test_clickhouse_has_the_candidates_of_the_index(store, built, recorded, hous
     expected = [known(one["candidates"]) for one in answers]
     assert [said(house, one) for one in asked] == expected
     kinds = collections.Counter(min(len(one), 2) for one in expected)
-    assert all(kinds[number] > 20 for number in range(3)), kinds
+    assert all(kinds[number] > 40 for number in range(3)), kinds
     found = [one for those in expected for one in those]
     for wanted in (
         lambda one: one["end"] is None,
