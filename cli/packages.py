@@ -16,6 +16,7 @@ LAB_NEEDS = {
     "podman": "podman",
     "crun": "crun",
     "/usr/lib/podman/netavark": "netavark",
+    "iptables": "iptables",  # what netavark makes its rules with; its package does not ask for it
     "mmdebstrap": "mmdebstrap",
     "apt-ftparchive": "apt-utils",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",

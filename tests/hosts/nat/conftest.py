@@ -38,13 +38,18 @@ class Gateway(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """A flow as both ends saw it; times are Unix seconds."""
+    """A flow as both ends saw it; times are Unix seconds.
+
+    Its translation began after `sent` and was there from `begin`, when its word came outside, to `end`, when the answer
+    was inside.
+    """
 
     protocol: int
     inside: str
     inside_port: int
     public: str
     public_port: int
+    sent: float
     begin: float
     end: float
 
@@ -90,14 +95,16 @@ def send(lab: Lab, gateway: Gateway, mark: str, count: int, addresses: list[str]
 def both_ends(lab: Lab, gateway: Gateway, mark: str) -> list[Flow]:
     sent = [json.loads(line) for line in lab.do(gateway.subscribers, f"cat /root/{mark}").splitlines()]
     seen = {
-        word: (public, port)
-        for word, public, port, _time in map(json.loads, lab.do("outside", f"grep -F {mark}- /root/seen").splitlines())
+        word: (public, port, when)
+        for word, public, port, when in map(json.loads, lab.do("outside", f"grep -F {mark}- /root/seen").splitlines())
     }
     numbers = {"tcp": 6, "udp": 17, "icmp": 1}
     flows = []
-    for word, protocol, inside, port, begin, end in sent:
+    for word, protocol, inside, port, before, end in sent:
         assert word in seen, f"{word} ({protocol} from {inside}) never came"
-        flows.append(Flow(numbers[protocol], inside, port, *seen[word], begin, end))
+        public, public_port, begin = seen[word]
+        # Nobody answers an echo request by hand, so that one's end may be before its word was seen outside.
+        flows.append(Flow(numbers[protocol], inside, port, public, public_port, before, begin, max(begin, end)))
     return flows
 
 

@@ -80,20 +80,21 @@ def test_every_flow_is_named(lab: Lab, gateway: Gateway, mark: str, tmp_path: Pa
 
 
 def nobody_outside_its_interval(lab: Lab, gateway: Gateway, tmp_path: Path, flows: list[Flow]) -> None:
-    """Half a second before the first and after the last moment of a translation that ended, it is no candidate."""
+    """Half a second before it was sent and after the end of its translation, a flow is no candidate."""
 
-    def ended() -> list[tuple[Flow, float, float]]:
+    def ended() -> list[tuple[Flow, float]]:
         spans = recorded(lab, "collector1", gateway)
-        return [(flow, *spans[flow[:5]][-1]) for flow in flows if spans.get(flow[:5], [(0, None)])[-1][1]][:100]
+        ends = ((flow, spans.get(flow[:5], [(0, None)])[-1][1]) for flow in flows)
+        return [(flow, end) for flow, end in ends if end][:100]
 
     some = until(150, ended, "translations that ended")
     index(lab, "collector1")
     asked = [
         (flow.public, flow.public_port, PROTOCOLS[flow.protocol], iso(when))
-        for flow, begin, end in some
-        for when in (begin - 0.5, end + 0.5)
+        for flow, end in some
+        for when in (flow.sent - 0.5, end + 0.5)
     ]
-    for (flow, _begin, _end), *answers in zip(
+    for (flow, _end), *answers in zip(
         some, *[iter(ask_many(lab, "collector1", tmp_path, asked))] * 2, strict=True
     ):
         for answer in answers:
