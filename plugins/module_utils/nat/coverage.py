@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 CLOCK_MILLISECONDS = 600000  # how exact a clock was is kept for so long together
-BEAT_MILLISECONDS = 150000  # two beats may be late by a quarter of a minute each
+BEAT_MILLISECONDS = 150000  # a busy gateway is late with a beat; earlier versions had one a minute
 SNAPSHOT_SECONDS = 30  # the default of nat_gateway_snapshot_seconds
 NO_PLAN = "none"
 _MOST_NAMED = 1000

@@ -19,7 +19,7 @@ from . import capture as kernel
 from . import lines, settings, texts
 from .balance import Balance, Growth, State, lost_between
 
-BEAT_SECONDS = 60
+BEAT_SECONDS = 30  # an answer about the last moments waits for the next beat
 DRAIN_SECONDS = 20  # the longest that a stop waits for notices that still come
 _READ_AT_ONCE = 2000  # notices
 _PAUSE_SECONDS = 0.02  # notices that come together cost less than one by one

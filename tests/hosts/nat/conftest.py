@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,6 +81,32 @@ def ends(lab: Lab) -> Iterator[None]:
     )
     yield
     lab.do("outside", "systemctl stop flows")
+
+
+def by_mode(gateway: Gateway) -> dict[str, list[str]]:
+    """Inside addresses of each mode, of several subscribers."""
+    return {
+        pool["mode"]: [pool["inside"][0].rpartition(".")[0] + f".{number}" for number in range(1, 11)]
+        for pool in gateway.pools
+        if pool["mode"] != "prefix"
+    }
+
+
+Thousands = dict[tuple[str, str], list[Flow]]
+
+
+@pytest.fixture(scope="session")
+def thousands(lab: Lab, gateways: dict[str, Gateway]) -> Thousands:
+    """A thousand flows of ten subscribers through each gateway in each mode, by gateway and mode.
+
+    They are made once, since what is asked of them waits for the same records.
+    """
+    word = f"thousands-{uuid.uuid4().hex[:12]}"
+    return {
+        (name, mode): send(lab, gateway, f"{word}-{name}-{mode}", 1000, addresses)
+        for name, gateway in gateways.items()
+        for mode, addresses in by_mode(gateway).items()
+    }
 
 
 def send(lab: Lab, gateway: Gateway, mark: str, count: int, addresses: list[str]) -> list[Flow]:

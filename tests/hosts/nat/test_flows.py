@@ -4,18 +4,9 @@
 from __future__ import annotations
 
 from ..conftest import Lab, until
-from .conftest import OUTSIDE, Flow, Gateway, recorded, send
+from .conftest import OUTSIDE, Flow, Gateway, Thousands, by_mode, recorded, send
 
 CLOCKS = 0.05  # seconds by which two hosts of a lab may differ
-
-
-def by_mode(gateway: Gateway) -> dict[str, list[str]]:
-    """Inside addresses of each mode, of several subscribers."""
-    return {
-        pool["mode"]: [pool["inside"][0].rpartition(".")[0] + f".{number}" for number in range(1, 11)]
-        for pool in gateway.pools
-        if pool["mode"] != "prefix"
-    }
 
 
 def missing(lab: Lab, collector: str, gateway: Gateway, flows: list[Flow]) -> list[Flow]:
@@ -31,15 +22,15 @@ def missing(lab: Lab, collector: str, gateway: Gateway, flows: list[Flow]) -> li
     ]
 
 
-def test_each_port_of_a_block_belongs_to_who_used_it(lab: Lab, gateway: Gateway, mark: str) -> None:
-    flows = send(lab, gateway, mark, 1000, by_mode(gateway)["deterministic"])
+def test_each_port_of_a_block_belongs_to_who_used_it(gateway: Gateway, thousands: Thousands) -> None:
+    flows = thousands[gateway.name, "deterministic"]
     assert {flow.protocol for flow in flows} == {1, 6, 17}
     assert [flow for flow in flows if gateway.owner(flow.public, flow.public_port) != flow.inside] == []
 
 
-def test_each_translation_is_on_both_collectors(lab: Lab, gateway: Gateway, mark: str) -> None:
+def test_each_translation_is_on_both_collectors(lab: Lab, gateway: Gateway, thousands: Thousands) -> None:
     """A translation that goes on is recorded after thirty seconds; ended ones when the kernel has collected them."""
-    flows = send(lab, gateway, mark, 1000, by_mode(gateway)["sessions"])
+    flows = thousands[gateway.name, "sessions"]
     assert len({flow.inside for flow in flows}) == 10
     for collector in ("collector1", "collector2"):
         until(

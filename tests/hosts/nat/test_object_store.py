@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 from ..conftest import Lab, until
-from .conftest import Gateway, recorded, send
+from .conftest import Gateway, by_mode, recorded, send
 from .object_store import ObjectStore
-from .test_flows import by_mode
 from .test_trace import WARRANT, ask, index, iso
 
 COLLECTORS = ["collector1", "collector2"]

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from ..conftest import Lab, until
-from .conftest import Flow, Gateway, recorded, send
-from .test_flows import by_mode
+from .conftest import Flow, Gateway, Thousands, by_mode, recorded, send
 
 WARRANT = "--case A-1 --basis 'a test' --officer 'Li Wei 1' --officer 'Wang Fang 2'"
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
@@ -55,8 +54,8 @@ def questions(flows: list[Flow]) -> list[tuple[str, int, str, str]]:
 
 
 @pytest.mark.parametrize("mode", ["deterministic", "sessions"])
-def test_every_flow_is_named(lab: Lab, gateway: Gateway, mark: str, tmp_path: Path, mode: str) -> None:
-    flows = send(lab, gateway, mark, 1000, by_mode(gateway)[mode])
+def test_every_flow_is_named(lab: Lab, gateway: Gateway, thousands: Thousands, tmp_path: Path, mode: str) -> None:
+    flows = thousands[gateway.name, mode]
     asked = questions(flows)
 
     def wrong() -> list[Any]:
@@ -94,9 +93,7 @@ def nobody_outside_its_interval(lab: Lab, gateway: Gateway, tmp_path: Path, flow
         for flow, end in some
         for when in (flow.sent - 0.5, end + 0.5)
     ]
-    for (flow, _end), *answers in zip(
-        some, *[iter(ask_many(lab, "collector1", tmp_path, asked))] * 2, strict=True
-    ):
+    for (flow, _end), *answers in zip(some, *[iter(ask_many(lab, "collector1", tmp_path, asked))] * 2, strict=True):
         for answer in answers:
             found = {(one["inside_address"], one["inside_port"]) for one in answer["candidates"]}
             assert (flow.inside, flow.inside_port) not in found

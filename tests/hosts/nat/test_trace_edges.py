@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 from ..conftest import CHECKOUT, Lab, until
-from .conftest import Flow, Gateway, recorded, send
-from .test_flows import by_mode
+from .conftest import Flow, Gateway, by_mode, recorded, send
 from .test_trace import ask, index, iso
 
 
