@@ -94,7 +94,9 @@ def status(options: argparse.Namespace) -> int:
 
 def shell(options: argparse.Namespace) -> None:
     """Open a root shell on a host."""
-    become(namespace.command("exec", "-it", running(options).name, "bash", "-l"), namespace.environment())
+    host = running(options)
+    words = hosts.exec_words(host.name, host.virtual, ["bash", "-l"], "-t")
+    become(namespace.command(*words), namespace.environment())
 
 
 def execute(options: argparse.Namespace) -> None:
@@ -102,7 +104,8 @@ def execute(options: argparse.Namespace) -> None:
     words = without_dashes(options.words)
     if not words:
         raise BaselineError("no command given: './baseline lab exec HOST -- COMMAND...'")
-    become(namespace.command("exec", "-i", running(options).name, *words), namespace.environment())
+    host = running(options)
+    become(namespace.command(*hosts.exec_words(host.name, host.virtual, words)), namespace.environment())
 
 
 def secure_shell(options: argparse.Namespace) -> None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's hosts: making containers that are whole systems, waiting until they have booted, and removing them."""
+"""The lab's hosts: making containers that are whole systems, waiting until they have booted, and removing them.
+
+A virtual machine is in a container too, which holds its emulator instead of a system: see machines.py.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from ..errors import BaselineError
 from ..paths import CHECKOUT, MIRRORS, state_of
 from ..process import run
 from ..progress import say
-from . import images, mirror, networks
+from . import images, machines, mirror, networks
 from .images import digest
 from .inventory import Host, Lab
 from .namespace import podman, podman_json
@@ -41,6 +44,7 @@ class Container:
     name: str
     checkout: str
     spec: str
+    virtual: bool
     pid: int
     says_running: bool
     was_finished: bool
@@ -50,7 +54,8 @@ class Container:
     def runs(self) -> bool:
         """Whether it really runs: podman says so for ever of a container whose monitor was killed with it."""
         comm = Path(f"/proc/{self.pid}/comm")
-        return self.says_running and self.pid > 1 and comm.exists() and comm.read_text().strip() in ("systemd", "init")
+        first = ("systemd", "init", machines.FIRST_PROCESS)
+        return self.says_running and self.pid > 1 and comm.exists() and comm.read_text().strip() in first
 
 
 def name_of(lab: str, host: str) -> str:
@@ -73,6 +78,7 @@ def existing(lab: str) -> dict[str, Container]:
             name=entry["Names"][0],
             checkout=labels["order82.checkout"],
             spec=labels["order82.spec"],
+            virtual=labels["order82.virtual"] == "True",
             pid=entry["Pid"],
             says_running=entry["State"] == "running",
             was_finished=is_finished(lab, labels["order82.host"], entry["Id"]),
@@ -94,17 +100,23 @@ def is_finished(lab: str, host: str, identity: str) -> bool:
 def run_words(lab: Lab, host: Host) -> list[str]:
     """The words after 'podman run' that make this host; their hash tells whether a container is still current."""
     name = name_of(lab.name, host.name)
-    words = ["--detach", "--privileged", "--systemd=always", "--cgroupns=private", "--dns=none", "--log-driver=none"]
+    words = ["--detach", "--privileged", "--cgroupns=private", "--dns=none", "--log-driver=none"]
     words += [f"--name={name}", f"--hostname={host.name}", f"--pidfile={pid_file(lab.name, host.name)}"]
     for network, address in host.addresses.items():
         words.append(f"--network={networks.name_of(lab.name, network)}:ip={address},interface_name={network}")
-    for other in lab.hosts.values():
-        if other.name != host.name:
-            words.append(f"--add-host={other.name}:{other.address_for(host)}")
+    if host.virtual:
+        return [*words, *machines.run_words(lab, host, f"{name}-journal")]
+    words.append("--systemd=always")
+    words += [f"--add-host={other}:{address}" for other, address in neighbours(lab, host).items()]
     words.append(f"--volume={name}-journal:/var/log/journal")
     words.append(f"--volume={MIRRORS / host.suite}:/srv/mirrors:ro")
     words.append(f"--volume={network_file(lab.name, host.name)}:/etc/lab-network:ro")
     return [*words, images.reference_of(host.image), "/sbin/init"]
+
+
+def neighbours(lab: Lab, host: Host) -> dict[str, str]:
+    """The addresses under which a host reaches the others."""
+    return {other.name: other.address_for(host) for other in lab.hosts.values() if other.name != host.name}
 
 
 def network_file(lab: str, host: str) -> Path:
@@ -121,7 +133,8 @@ def network_script(host: Host) -> str:
 
 def spec_of(lab: Lab, host: Host) -> str:
     """A name for everything that makes this host what it is."""
-    return digest(*run_words(lab, host), network_script(host), host.setup, *sorted(lab.networks.values()))
+    virtual = [str(mirror.folder(host.image))] if host.virtual else []  # a machine's mirror is a disk, made once
+    return digest(*run_words(lab, host), network_script(host), host.setup, *sorted(lab.networks.values()), *virtual)
 
 
 def start(lab: Lab, host: Host, public_key: str) -> None:
@@ -129,39 +142,56 @@ def start(lab: Lab, host: Host, public_key: str) -> None:
     begun = time.monotonic()
     network_file(lab.name, host.name).write_text(network_script(host))
     labels = {"lab": lab.name, "host": host.name, "checkout": str(CHECKOUT), "spec": spec_of(lab, host)}
+    labels["virtual"] = str(host.virtual)
     words = [f"--label=order82.{key}={value}" for key, value in labels.items()]
+    if host.virtual:
+        machines.write_disks(lab, host, network_script(host), neighbours(lab, host), public_key)
     made = podman("run", *words, *run_words(lab, host), failing=f"starting {host.name}")
-    enter(lab.name, host.name, FIRST_BOOT, failing=f"the boot of {host.name}", input=public_key)
-    refuse_clock(lab.name, host.name)
+    if host.virtual:
+        machines.wait(name_of(lab.name, host.name), host.name)
+    enter(lab.name, host, FIRST_BOOT, failing=f"the boot of {host.name}", input=public_key)
+    if not host.virtual:
+        refuse_clock(lab.name, host)
     refresh_mirror(lab, host)
     if host.setup:
-        enter(lab.name, host.name, f"set -eu\n{host.setup}", failing=f"lab_setup of {host.name}")
+        enter(lab.name, host, f"set -eu\n{host.setup}", failing=f"lab_setup of {host.name}")
     finished_file(lab.name, host.name).write_text(made.stdout.strip())
     say(f"  {host.name} is up after {time.monotonic() - begun:.1f} s ({host.image})")
 
 
-def enter(lab: str, host: str, script: str, failing: str, **options: Any) -> str:
+def enter(lab: str, host: Host, script: str, failing: str, **options: Any) -> str:
     """Run a shell script as root on a host and give its output."""
-    return podman("exec", "-i", name_of(lab, host), "bash", "-c", script, failing=failing, **options).stdout
+    words = exec_words(name_of(lab, host.name), host.virtual, ["bash", "-c", script])
+    return podman(*words, failing=failing, **options).stdout
 
 
-def refuse_clock(lab: str, host: str) -> None:
+def exec_words(container: str, virtual: bool, command: list[str], *options: str) -> list[str]:
+    """The words of podman that run a command as root on a host."""
+    return ["exec", "-i", *options, container, *(machines.enter_words(command) if virtual else command)]
+
+
+def refuse_clock(lab: str, host: Host) -> None:
     """Make sure that the host can't set this machine's clock, whatever podman made of our wish."""
-    status = enter(lab, host, "grep CapBnd: /proc/1/status", failing=f"reading the capabilities of {host}")
+    status = enter(lab, host, "grep CapBnd: /proc/1/status", failing=f"reading the capabilities of {host.name}")
     if int(status.split()[1], 16) >> 25 & 1:
         raise BaselineError(
-            f"{host} could set this machine's clock: this podman does not drop CAP_SYS_TIME, use 4.3 or 5"
+            f"{host.name} could set this machine's clock: this podman does not drop CAP_SYS_TIME, use 4.3 or 5"
         )
 
 
 def refresh_mirror(lab: Lab, host: Host) -> None:
-    """Point the host's apt at the mirror's present content, so that a running host gets new packages."""
+    """Point the host's apt at the mirror's present content, so that a running host gets new packages.
+
+    A virtual machine has its mirror on a disk, and is made anew where that is no longer the present one.
+    """
     content = mirror.folder(host.image).name
     mark = state_of(lab.name) / f"{host.name}.mirror"
     if mark.exists() and mark.read_text() == content:
         return
-    script = f"ln -sfn mirrors/{content} /srv/mirror && apt-get -qq update"
-    enter(lab.name, host.name, script, failing=f"apt-get update on {host.name}")
+    script = "apt-get -qq update"
+    if not host.virtual:
+        script = f"ln -sfn mirrors/{content} /srv/mirror && {script}"
+    enter(lab.name, host, script, failing=f"apt-get update on {host.name}")
     mark.write_text(content)
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The base images: what a freshly installed Debian server is, and nothing that a role would install.
 
-They are made by mmdebstrap from the machine's usual Debian mirror, so no container registry is needed, and are kept
-under the hash of what makes them. A file gets its final name only when it is whole.
+Each release has one for containers and one for virtual machines, and one more holds the emulator. They are made by
+mmdebstrap from the machine's usual Debian mirror, so no container registry is needed, and are kept under the hash of
+what makes them. A file gets its final name only when it is whole.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BaselineError
@@ -20,7 +22,7 @@ from .inventory import SUITES
 from .lock import waiting_for
 from .namespace import podman
 
-SCRIPT = Path(__file__).parent / "image.sh"
+HERE = Path(__file__).parent
 # fmt: off
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "python3", "python3-apt", "openssh-server", "sudo", "iproute2",
@@ -30,6 +32,12 @@ PACKAGES = [
 # fmt: on
 # journald seals its files with libgcrypt, which only trixie's systemd does not depend on.
 ALSO = {"bookworm": [], "trixie": ["libgcrypt20"]}
+KERNEL = ["linux-image-cloud-amd64", "udev", "zstd"]
+EMULATOR = ["qemu-system-x86", "qemu-utils", "iproute2", "netcat-openbsd", "openssh-client"]
+QEMU = "qemu"
+"""The image of the containers in which virtual machines run."""
+MACHINE = "-machine"
+"""What stands after a release's name in the name of its image for virtual machines."""
 SCRATCH = Path("/var/tmp")  # apt's own user must be able to read there, as it can't in root's home
 KEPT = ("var/lib/dpkg/status", "etc/apt/sources.list")
 
@@ -43,20 +51,39 @@ def digest(*parts: str | bytes) -> str:
     return hashed.hexdigest()[:12]
 
 
-def packages_of(suite: str) -> list[str]:
-    """The packages that are in a suite's base image."""
-    return [*PACKAGES, *ALSO[suite]]
+@dataclass(frozen=True)
+class Recipe:
+    """What makes an image: a release's packages, and scripts that get its root when these are in it."""
+
+    suite: str
+    packages: list[str]
+    scripts: list[Path]
+
+    @property
+    def content(self) -> str:
+        """A name for what it makes."""
+        return digest(self.suite, " ".join(self.packages), *(script.read_bytes() for script in self.scripts))
+
+
+def recipe_of(image: str) -> Recipe:
+    """The recipe of an image."""
+    if image == QEMU:
+        return Recipe("bookworm", EMULATOR, [HERE / "qemu.sh"])
+    suite = SUITES[image.removesuffix(MACHINE)]
+    usual = [*PACKAGES, *ALSO[suite]]
+    if image.endswith(MACHINE):
+        return Recipe(suite, [*usual, *KERNEL], [HERE / "image.sh", HERE / "machine.sh"])
+    return Recipe(suite, usual, [HERE / "image.sh"])
 
 
 def folder_of(image: str) -> Path:
     """Where an image's files are: root.tar, and what mirror.py needs to know about it."""
-    suite = SUITES[image]
-    return IMAGES / f"{suite}-{digest(suite, ' '.join(packages_of(suite)), SCRIPT.read_bytes())}"
+    return IMAGES / f"{image}-{recipe_of(image).content}"
 
 
 def reference_of(image: str) -> str:
     """The image's name in podman."""
-    return f"localhost/order82-{image}:{folder_of(image).name.split('-')[-1]}"
+    return f"localhost/order82-{image}:{recipe_of(image).content}"
 
 
 def ensure(image: str) -> None:
@@ -65,27 +92,32 @@ def ensure(image: str) -> None:
     if podman("image", "exists", reference).returncode == 0 and folder_of(image).is_dir():
         return
     with waiting_for(f"image-{image}"):
-        if not folder_of(image).is_dir():
-            with timed(f"building the {image} image ({SUITES[image]})"):
-                build(image)
+        ensure_files(image)
         if podman("image", "exists", reference).returncode != 0:
             changes = ("--change", 'CMD ["/sbin/init"]')
             podman("import", *changes, folder_of(image) / "root.tar", reference, failing=f"importing the {image} image")
             drop_older(image)
 
 
+def ensure_files(image: str) -> None:
+    """Have the image's folder. Who calls holds the image's lock."""
+    if not folder_of(image).is_dir():
+        with timed(f"building the {image} image ({recipe_of(image).suite})"):
+            build(image)
+
+
 def build(image: str) -> None:
     """Make the image's folder beside its final name, then rename it."""
-    suite, final = SUITES[image], folder_of(image)
+    recipe, final = recipe_of(image), folder_of(image)
     half = final.with_name(f"{final.name}.half")
     scratch = SCRATCH / f"order82-{image}"
     for folder in (half, scratch):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     hooks = [f'--customize-hook=copy-out "/{path}" "{half}"' for path in KEPT]
-    hooks.append(f'--customize-hook=sh "{SCRIPT}" "$1"')
-    include = f"--include={','.join(packages_of(suite))}"
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *hooks, suite, half / "root.tar"]
+    hooks += [f'--customize-hook=sh "{script}" "$1"' for script in recipe.scripts]
+    include = f"--include={','.join(recipe.packages)}"
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *hooks, recipe.suite, half / "root.tar"]
     result = run(command, env=os.environ | {"TMPDIR": str(scratch)})
     shutil.rmtree(scratch)
     if result.returncode:
@@ -93,20 +125,20 @@ def build(image: str) -> None:
         errors = "\n".join(line for line in result.stderr.splitlines() if line.startswith("E:"))
         raise BaselineError(f"mmdebstrap could not build the {image} image: {last_lines(errors or result.stderr)}")
     half.rename(final)
-    drop_others(final, suite)
+    drop_others(final, image)
 
 
 def drop_older(image: str) -> None:
     """Remove from podman the image's versions without files, but for those that a host still uses."""
-    suite, name = SUITES[image], reference_of(image).rsplit(":", 1)[0]
+    name = reference_of(image).rsplit(":", 1)[0]
     listed = podman("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={name}").stdout.split()
     for other in listed:
-        if not (IMAGES / f"{suite}-{other.rsplit(':', 1)[1]}").is_dir():
+        if not (IMAGES / f"{image}-{other.rsplit(':', 1)[1]}").is_dir():
             podman("image", "rm", other)
 
 
-def drop_others(final: Path, suite: str) -> None:
-    """Remove the files of the suite's earlier images, but for the last: another checkout may be at that one."""
-    made = sorted(final.parent.glob(f"{suite}-*"), key=lambda folder: folder.stat().st_mtime)
+def drop_others(final: Path, image: str) -> None:
+    """Remove the files of the image's earlier versions, but for the last: another checkout may be at that one."""
+    made = sorted(final.parent.glob(f"{image}-{'[0-9a-f]' * 12}"), key=lambda folder: folder.stat().st_mtime)
     for old in made[:-2]:
         shutil.rmtree(old)

@@ -30,6 +30,8 @@ class Host:
     sysctls: dict[str, str] = field(default_factory=dict)
     setup: str = ""
     """Shell text that root runs on it once, after the first boot."""
+    virtual: bool = False
+    """Whether it is a virtual machine, with a kernel and a clock of its own, and not a container."""
 
     @property
     def suite(self) -> str:
@@ -115,6 +117,9 @@ def to_host(name: str, values: dict[str, Any], networks: dict[str, str], where: 
     image = values["lab_image"]
     if image not in SUITES:
         raise BaselineError(f"{where}: {name} has lab_image {image!r}: it must be one of {', '.join(SUITES)}")
+    virtual = values.get("lab_virtual", False)
+    if not isinstance(virtual, bool):
+        raise BaselineError(f"{where}: {name} has lab_virtual {virtual!r}: it must be true or false")
     addresses = {key: str(address) for key, address in dict(values.get("lab_addresses") or {}).items()}
     if not addresses:
         raise BaselineError(f"{where}: {name} has no lab_addresses, so nothing could reach it")
@@ -131,4 +136,5 @@ def to_host(name: str, values: dict[str, Any], networks: dict[str, str], where: 
         routes=[{"to": str(route["to"]), "via": str(route["via"])} for route in values.get("lab_routes") or []],
         sysctls={key: str(value) for key, value in dict(values.get("lab_sysctls") or {}).items()},
         setup=str(values.get("lab_setup") or ""),
+        virtual=virtual,
     )

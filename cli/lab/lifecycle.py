@@ -12,7 +12,7 @@ from ..errors import BaselineError
 from ..paths import CHECKOUT, state_of
 from ..process import side_by_side, uninterrupted
 from ..progress import say
-from . import hosts, images, mirror, namespace, networks, ssh
+from . import hosts, images, machines, mirror, namespace, networks, ssh
 from .inventory import Lab
 
 
@@ -25,6 +25,7 @@ def up(lab: Lab) -> None:
     refuse_other_checkout(lab.name, there)
     used_images = sorted({host.image for host in lab.hosts.values()})
     side_by_side(lambda image: (images.ensure(image), mirror.ensure(image)), used_images)
+    side_by_side(machines.ensure, sorted({host.image for host in lab.hosts.values() if host.virtual}))
     current = {name for name, container in there.items() if is_current(lab, container)}
     stale = [container for name, container in there.items() if name not in current]
     missing = [host for name, host in lab.hosts.items() if name not in current]

@@ -13,12 +13,13 @@ from pathlib import Path
 from ..errors import BaselineError
 from ..paths import RUN, state_of
 from ..process import run, side_by_side
+from . import machines
 from .hosts import enter, pid_file
-from .inventory import Lab
+from .inventory import Host, Lab
 
 HOST_ENTRY = """\
 Host {host}
-    ProxyCommand nsenter --target=$(cat '{pid_file}') --net --mount nc 127.0.0.1 22
+    ProxyCommand nsenter --target=$(cat '{pid_file}') --net --mount nc {address} 22
 """
 ALL_HOSTS = """\
 Host *
@@ -60,20 +61,27 @@ def write_config(lab: Lab) -> None:
     """Write what 'ssh -F' needs, with every host's real key."""
     lab.ssh_config.parent.mkdir(parents=True, exist_ok=True)
     known_hosts = lab.ssh_config.with_name("known_hosts")
-    lines = side_by_side(lambda host: known_host_lines(lab.name, host), list(lab.hosts))
+    lines = side_by_side(lambda host: known_host_lines(lab.name, host), list(lab.hosts.values()))
     known_hosts.write_text("".join(lines))
     lab.ssh_config.write_text(config_text(lab, known_hosts))
 
 
-def known_host_lines(lab: str, host: str) -> str:
+def known_host_lines(lab: str, host: Host) -> str:
     """The host's lines in known_hosts."""
-    keys = enter(lab, host, "cat /etc/ssh/ssh_host_*_key.pub", failing=f"reading the SSH keys of {host}")
-    return "".join(f"{host} {' '.join(line.split()[:2])}\n" for line in keys.splitlines())
+    keys = enter(lab, host, "cat /etc/ssh/ssh_host_*_key.pub", failing=f"reading the SSH keys of {host.name}")
+    return "".join(f"{host.name} {' '.join(line.split()[:2])}\n" for line in keys.splitlines())
 
 
 def config_text(lab: Lab, known_hosts: Path) -> str:
     """The text of the lab's ssh_config."""
-    entries = [HOST_ENTRY.format(host=host, pid_file=pid_file(lab.name, host)) for host in lab.hosts]
+    entries = [
+        HOST_ENTRY.format(
+            host=name,
+            pid_file=pid_file(lab.name, name),
+            address=machines.GUEST if host.virtual else "127.0.0.1",
+        )
+        for name, host in lab.hosts.items()
+    ]
     common = ALL_HOSTS.format(key=key_of(lab.name), known_hosts=known_hosts, control_path=control_path(lab.name))
     return "".join(entries) + common
 

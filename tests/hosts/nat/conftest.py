@@ -17,16 +17,16 @@ from ansible_collections.order82.baseline.plugins.plugin_utils import nat_plan
 
 from ..conftest import Lab
 
-OUTSIDE = "203.0.113.10"
 FLOWS = Path(__file__).with_name("flows.py")
 
 
 class Gateway(NamedTuple):
-    """One gateway, the host that stands for its subscribers, and its pools as the inventory has them."""
+    """One gateway, the host that stands for its subscribers, its pools as the inventory has them, and whom they call."""
 
     name: str
     subscribers: str
     pools: list[dict[str, Any]]
+    outside: str
 
     def owner(self, public: str, port: int) -> str | None:
         """Whose the plan says that a port is; None where each translation is recorded."""
@@ -57,10 +57,11 @@ class Flow(NamedTuple):
 
 @pytest.fixture(scope="session")
 def gateways(lab: Lab) -> dict[str, Gateway]:
-    hosts = yaml.safe_load((lab.inventory / "hosts.yml").read_text())["all"]["children"]["managed"]["children"]
+    groups = yaml.safe_load((lab.inventory / "hosts.yml").read_text())["all"]["children"]
+    outside = groups["unmanaged"]["hosts"]["outside"]["lab_addresses"]["outside"]
     return {
-        name: Gateway(name, f"subscriber{name[-1]}", values["nat_gateway_pools"])
-        for name, values in hosts["gateways"]["hosts"].items()
+        name: Gateway(name, f"subscriber{name[-1]}", values["nat_gateway_pools"], outside)
+        for name, values in groups["managed"]["children"]["gateways"]["hosts"].items()
     }
 
 
@@ -70,10 +71,10 @@ def gateway(request: pytest.FixtureRequest, gateways: dict[str, Gateway]) -> Gat
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ends(lab: Lab) -> Iterator[None]:
+def ends(lab: Lab, gateways: dict[str, Gateway]) -> Iterator[None]:
     """The program of both ends is there, and the outside one runs."""
     text = base64.b64encode(FLOWS.read_bytes()).decode()
-    for host in ("outside", "subscriber1", "subscriber2"):
+    for host in ("outside", *(gateway.subscribers for gateway in gateways.values())):
         lab.do(host, f"echo {text} | base64 -d > /root/flows.py")
     lab.do(
         "outside",
@@ -115,7 +116,7 @@ def send(lab: Lab, gateway: Gateway, mark: str, count: int, addresses: list[str]
     :raises AssertionError: one that should have come through did not.
     """
     listed = " ".join(addresses)
-    lab.do(gateway.subscribers, f"python3 /root/flows.py send {OUTSIDE} /root/{mark} {mark} {count} {listed}")
+    lab.do(gateway.subscribers, f"python3 /root/flows.py send {gateway.outside} /root/{mark} {mark} {count} {listed}")
     return both_ends(lab, gateway, mark)
 
 

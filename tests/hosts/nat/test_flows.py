@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..conftest import Lab, until
-from .conftest import OUTSIDE, Flow, Gateway, Thousands, by_mode, recorded, send
+from .conftest import Flow, Gateway, Thousands, by_mode, recorded, send
 
 CLOCKS = 0.05  # seconds by which two hosts of a lab may differ
 
@@ -63,7 +63,7 @@ def test_an_exhausted_block_takes_nobody_elses_ports(lab: Lab, gateways: dict[st
             "import socket, time\n"
             f"for number in range({own + 100}):\n"
             "    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
-            f"    one.bind(('{inside}', 20000 + number)); one.sendto(b'{mark}-%d' % number, ('{OUTSIDE}', 7082))\n"
+            f"    one.bind(('{inside}', 20000 + number)); one.sendto(b'{mark}-%d' % number, ('{gateway.outside}', 7082))\n"
             "    time.sleep(0.002)\n"  # the kernel forgets earlier connections of a count bit by bit
         )
         lab.do(gateway.subscribers, f'python3 -c "{script}"')

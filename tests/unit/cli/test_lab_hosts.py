@@ -48,7 +48,7 @@ def test_routes_and_sysctls_are_shell_that_can_not_be_broken_out_of() -> None:
 
 
 def test_podman_is_not_believed_when_it_says_that_a_dead_host_runs() -> None:
-    dead = Container("web", "n", "/c", "s", pid=2**22 + 1, says_running=True, was_finished=True)
+    dead = Container("web", "n", "/c", "s", False, pid=2**22 + 1, says_running=True, was_finished=True)
     assert not dead.runs
     other = replace(dead, pid=os.getpid())
     assert not other.runs, "a process that took over the number is not the host"

@@ -333,12 +333,12 @@ def test_those_of_others_that_ran_out_make_the_balance_less_sure(kernel, texts, 
     assert run.balance.slack == 6
 
 
-def test_a_beat_every_minute(kernel, texts, tmp_path, monkeypatch):
+def test_a_beat_every_half_minute(kernel, texts, tmp_path, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(recorder.time, "monotonic", lambda: clock[0])
     run = make_run(tmp_path, texts)
     run.start()
-    for _second in range(180):
+    for _second in range(90):
         clock[0] += 1
         run.step()
     assert len(texts.pairs("beat")) == 4
