@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from cli.lab import hosts, ssh
+from cli.lab import hosts, machines, ssh
 from cli.lab.hosts import Container
 from cli.lab.inventory import Host, Lab
 from cli.lab.namespace import container_settings
@@ -36,6 +36,7 @@ def test_any_change_of_a_host_gives_another_spec() -> None:
         replace(WEB, routes=[]),
         replace(WEB, sysctls={"net.ipv4.ip_forward": "1"}),
         replace(WEB, setup="true"),
+        replace(WEB, virtual=True),
     ):
         assert hosts.spec_of(LAB, changed) != usual
 
@@ -45,6 +46,24 @@ def test_routes_and_sysctls_are_shell_that_can_not_be_broken_out_of() -> None:
     assert hosts.network_script(WEB) == "ip route replace default via 10.9.1.1\n"
     nasty = replace(WEB, routes=[], sysctls={"a": "1; reboot"})
     assert hosts.network_script(nasty) == "sysctl -q -w 'a=1; reboot'\n"
+
+
+def test_a_machine_names_its_interfaces_after_their_networks() -> None:
+    machine = replace(GATE, virtual=True)
+    assert machines.addresses_script(LAB, machine).splitlines()[:2] == [
+        "ip link set eth1 name inside",
+        "ip address add 10.9.1.1/24 dev inside",
+    ]
+    words = hosts.run_words(LAB, machine)
+    addresses = [word.partition("=")[2] for word in words[-2:]]
+    assert [word.partition("=")[0] for word in words[-2:]] == ["inside", "outside"]
+    assert len({*addresses, machines.hardware_address("other", "gate", "inside")}) == 3
+    assert machines.GUEST in ssh.config_text(replace(LAB, hosts={"gate": machine}), Path("/x/known_hosts"))
+
+
+def test_a_command_for_a_machine_keeps_its_words() -> None:
+    assert hosts.exec_words("c", False, ["echo", "a b"]) == ["exec", "-i", "c", "echo", "a b"]
+    assert hosts.exec_words("c", True, ["echo", "a b"])[-1] == "echo 'a b'"
 
 
 def test_podman_is_not_believed_when_it_says_that_a_dead_host_runs() -> None:

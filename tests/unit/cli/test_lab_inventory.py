@@ -60,6 +60,7 @@ def test_hosts_call_each_other_on_a_network_they_share() -> None:
         ({"lab_name": "../etc"}, "lab_name must be a short lower-case name"),
         ({"lab_image": "{{ image }}"}, "web has a template in lab_image"),
         ({"lab_image": "debian99"}, "web has lab_image 'debian99'"),
+        ({"lab_virtual": "yes"}, "web has lab_virtual 'yes': it must be true or false"),
         ({"lab_addresses": {}}, "web has no lab_addresses"),
         ({"lab_addresses": {"elsewhere": "10.9.1.20"}}, "which lab_networks does not name"),
         ({"lab_addresses": {"inside": "10.9.2.20"}}, "10.9.2.20, which is not in inside"),
