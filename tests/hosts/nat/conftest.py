@@ -102,9 +102,9 @@ def thousands(lab: Lab, gateways: dict[str, Gateway]) -> Thousands:
 
     They are made once, since what is asked of them waits for the same records.
     """
-    word = f"thousands-{uuid.uuid4().hex[:12]}"
+    word = uuid.uuid4().hex[:12]
     return {
-        (name, mode): send(lab, gateway, f"{word}-{name}-{mode}", 1000, addresses)
+        (name, mode): send(lab, gateway, f"{word}-{name[-1]}-{mode[0]}", 1000, addresses)
         for name, gateway in gateways.items()
         for mode, addresses in by_mode(gateway).items()
     }

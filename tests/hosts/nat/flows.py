@@ -21,6 +21,7 @@ import time
 
 PORT = 7082
 ECHO_REQUEST = 8
+WORD = 32  # bytes of an echo's word; a longer one is refused
 
 
 def checksum(data: bytes) -> int:
@@ -30,7 +31,7 @@ def checksum(data: bytes) -> int:
 
 
 def echo(identifier: int, word: str) -> bytes:
-    payload = word.encode().ljust(32)
+    payload = word.encode().ljust(WORD)
     head = struct.pack("!BBHHH", ECHO_REQUEST, 0, 0, identifier, 1)
     return struct.pack("!BBHHH", ECHO_REQUEST, 0, checksum(head + payload), identifier, 1) + payload
 
@@ -81,7 +82,7 @@ class Server:
     def _echo(self) -> None:
         packet, (address, _zero) = self._raw.recvfrom(200)
         if packet[20] == ECHO_REQUEST:
-            self._note(packet[28:60], address, struct.unpack("!H", packet[24:26])[0])
+            self._note(packet[28 : 28 + WORD], address, struct.unpack("!H", packet[24:26])[0])
 
 
 def send(host: str, path: str, mark: str, many: str, *addresses: str) -> None:
@@ -91,6 +92,8 @@ def send(host: str, path: str, mark: str, many: str, *addresses: str) -> None:
         protocol = ("tcp", "udp", "icmp")[number % 3]
         address = addresses[number % len(addresses)]
         word = f"{mark}-{number}"
+        if len(word) > WORD:
+            sys.exit(f"the mark {mark} is too long")
         begin = time.time()
         if protocol == "icmp":
             port = 20000 + number
