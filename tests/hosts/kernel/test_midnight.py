@@ -18,7 +18,7 @@ from ..nat.conftest import Flow, Gateway, both_ends, by_mode, send
 from ..nat.test_trace import PROTOCOLS, ask_many, iso
 
 DAY = 86400
-AHEAD = 75  # seconds before midnight at which the clock is put
+AHEAD = 90  # seconds before midnight at which the clock is put
 LONG = ["100.64.8.11", "100.64.8.12", "100.64.9.21", "100.64.9.22", "100.64.9.23"]
 CONNECTIONS = """
 import json, socket, sys, time
@@ -69,11 +69,18 @@ def short(lab: Lab, gateway: Gateway, mark: str) -> Sent:
 def midnight(lab: Lab) -> float:
     """Put the server's clock shortly before the midnight that follows: nothing on it has seen that day yet.
 
-    Nobody knows what happened in hours that never were. The recorder's new run begins after them.
+    Nobody knows what happened in hours that never were. The recorder's new run begins after them; what ends before its
+    first beat would count as lost.
     """
     lab.do("server1", "systemctl stop chrony")
     at = (int(clock(lab)) // DAY + 1) * DAY
     lab.do("server1", f"date -s @{at - AHEAD} && systemctl restart order82-nat-record")
+    beats = "journalctl -t order82-nat-mapping -o cat -n 50 | grep -oE '^beat run=[0-9]+' | tail -n 1"
+
+    def run_of_last_beat() -> int:
+        return int(lab.do("server1", beats).partition("=")[2] or 0)
+
+    until(30, lambda: run_of_last_beat() >= (at - AHEAD) * 1000, "the first beat of the recorder's new run")
     return float(at)
 
 
