@@ -78,7 +78,7 @@ def existing(lab: str) -> dict[str, Container]:
             name=entry["Names"][0],
             checkout=labels["order82.checkout"],
             spec=labels["order82.spec"],
-            virtual=labels["order82.virtual"] == "True",
+            virtual=labels.get("order82.virtual") == "True",
             pid=entry["Pid"],
             says_running=entry["State"] == "running",
             was_finished=is_finished(lab, labels["order82.host"], entry["Id"]),
@@ -140,12 +140,13 @@ def spec_of(lab: Lab, host: Host) -> str:
 def start(lab: Lab, host: Host, public_key: str) -> None:
     """Make one host, wait until it has booted and answers, and set it up."""
     begun = time.monotonic()
-    network_file(lab.name, host.name).write_text(network_script(host))
     labels = {"lab": lab.name, "host": host.name, "checkout": str(CHECKOUT), "spec": spec_of(lab, host)}
     labels["virtual"] = str(host.virtual)
     words = [f"--label=order82.{key}={value}" for key, value in labels.items()]
     if host.virtual:
         machines.write_disks(lab, host, network_script(host), neighbours(lab, host), public_key)
+    else:
+        network_file(lab.name, host.name).write_text(network_script(host))
     made = podman("run", *words, *run_words(lab, host), failing=f"starting {host.name}")
     if host.virtual:
         machines.wait(name_of(lab.name, host.name), host.name)

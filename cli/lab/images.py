@@ -112,7 +112,7 @@ def build(image: str) -> None:
     half = final.with_name(f"{final.name}.half")
     scratch = SCRATCH / f"order82-{image}"
     for folder in (half, scratch):
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # usually there is none; what can't go makes mkdir fail
         folder.mkdir(parents=True)
     hooks = [f'--customize-hook=copy-out "/{path}" "{half}"' for path in KEPT]
     hooks += [f'--customize-hook=sh "{script}" "$1"' for script in recipe.scripts]

@@ -117,7 +117,7 @@ def build(image: str, final: Path) -> None:
         triples = [word for name, (uri, checksum) in new.items() for word in (uri, str(pool / name), checksum)]
         run(["/usr/lib/apt/apt-helper", "download-file", *triples], failing=f"downloading for {suite}", env=settings)
     half = final.with_name(f"{final.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
+    shutil.rmtree(half, ignore_errors=True)  # usually there is none; what can't go makes mkdir fail
     half.mkdir(parents=True)
     for name in files:
         os.link(pool / name, half / EPOCH.sub("_", name))

@@ -33,7 +33,7 @@ def write_report(directory: Path, name: str, files: Mapping[str, str]) -> Path:
         draft.chmod(MODE)
         target = _claim(draft, directory, name)
     except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)  # why the report failed is told, not that its draft stays
         raise
     _point(directory / "latest", target.name)
     return target
