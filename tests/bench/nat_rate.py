@@ -57,7 +57,7 @@ TRIES = 5  # a round in which the machine dropped a packet is repeated
 PROTOCOLS = {"udp": "UDP flows", "tcp": "TCP connections"}
 ARMS = {
     "plan": "the role's ruleset",
-    "overflow": "with an overflow block each",
+    "overflow": "an overflow block each",
     "plain": "one plain snat rule",
     "none": "forwarding alone",
 }
@@ -188,9 +188,10 @@ def measure(options: argparse.Namespace, gateway: Gateway) -> dict:
             if seconds >= LOAD_SECONDS
         ),
         *(
-            f"new {PROTOCOLS[protocol]} are {found[protocol]['plan']['slower']:.1%} slower, {limit:.0%} is the most"
+            f"new {PROTOCOLS[protocol]} are {found[protocol][arm]['slower']:.1%} slower with {ARMS[arm]}, {limit:.0%} is the most"
             for protocol, limit in limits.items()
-            if found[protocol]["plan"]["slower"] > limit
+            for arm in ("plan", "overflow")
+            if found[protocol][arm]["slower"] > limit
         ),
         *([f"{gateway.outside} flows have a port that is not their subscriber's"] if gateway.outside else []),
         *([] if gateway.checked else ["no flow was checked"]),
