@@ -20,9 +20,11 @@ from cli.process import last_lines, parse_stat, run, side_by_side
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 # Starts a child that leaves the session and the process group, as Ansible's workers do, then waits.
+# A shell that runs the tests in the background makes all of them ignore SIGINT; who is to be interrupted does not.
 STARTER = """
-import sys
+import signal, sys
 from cli import process
+signal.signal(signal.SIGINT, signal.default_int_handler)
 process.adopt_orphans()
 try:
     process.side_by_side(lambda mark: process.run(["sh", "-c", f"setsid sleep 60.{mark} & sleep 60.{mark}"]), sys.argv[1:])
