@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from .documents import (
     shown,
     words,
 )
-from .law import Law
+from .law import Law, Provision
 
 ROLES = ROOT / "roles"
 SITE_ROLE = "site"
@@ -40,7 +40,9 @@ _SMART_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
 class Check(NamedTuple):
     """One promise. C(arguments), C(expect), C(when) and C(by_hand) may have Jinja in them until a host resolves them.
 
-    C(expect): for each fact, the comparisons that must all hold.
+    C(expect): for each fact, the comparisons that must all hold. C(otherwise): the reason to give where C(when) does
+    not hold; None where the condition itself is reason enough. C(stands_for): measures that the site does by another
+    product, which this check sees; only a site's own check has any.
     """
 
     id: str
@@ -53,6 +55,8 @@ class Check(NamedTuple):
     severity: str
     why: dict[str, str]
     by_hand: str
+    stands_for: tuple[str, ...] = ()
+    otherwise: dict[str, str] | None = None
 
 
 def load_roles(law: Law, roles: Path = ROLES, only: Iterable[str] | None = None) -> dict[str, list[Check]]:
@@ -88,7 +92,7 @@ def load_checks(path: Path, role: str, law: Law) -> list[Check]:
     entries = parse_yaml(text, where)
     if not isinstance(entries, list) or not entries:
         raise DataError(f"{where} is no list of checks ({kind_of(entries)}); write one, or leave the file out")
-    provable = [name for name, provision in law.provisions.items() if provision.binds_units]
+    provable = {name: provision for name, provision in law.provisions.items() if provision.binds_units}
     found: dict[str, Check] = {}
     for number, entry in enumerate(entries, start=1):
         name = entry.get("id") if isinstance(entry, Mapping) else None
@@ -100,8 +104,9 @@ def load_checks(path: Path, role: str, law: Law) -> list[Check]:
     return list(found.values())
 
 
-def _check(entry: object, role: str, provable: Sequence[str], where: str) -> Check:
-    entry = refuse_keys(entry, where, _REQUIRED, ("when",))
+def _check(entry: object, role: str, provable: Mapping[str, Provision], where: str) -> Check:
+    optional = ("when", "otherwise", *(["stands_for"] if role == SITE_ROLE else []))
+    entry = refuse_keys(entry, where, _REQUIRED, optional)
     name = words(entry["id"], f"{where}, id")
     if not re.fullmatch(re.escape(role) + r"\.[a-z0-9_]+", name):
         raise DataError(f"{where}: the id must be '{role}.' and then small letters, digits and underscores")
@@ -109,7 +114,13 @@ def _check(entry: object, role: str, provable: Sequence[str], where: str) -> Che
     if not proves:
         raise DataError(f"{where} proves nothing; name at least one provision")
     for provision in proves:
-        refuse_value(provision, f"{where}, proves", "provision that binds a unit", provable)
+        refuse_value(provision, f"{where}, proves", "provision that binds a unit", list(provable))
+    stands_for = names(entry.get("stands_for", []), f"{where}, stands_for")
+    measures = sorted({measure for provision in proves for measure in provable[provision].measures})
+    for measure in stands_for:
+        refuse_value(measure, f"{where}, stands_for", "measure of what it proves", measures)
+    if "otherwise" in entry and "when" not in entry:
+        raise DataError(f"{where} says why it does not apply, and always applies; write when, or leave otherwise out")
     observer, arguments = _observe(entry["observe"], where)
     return Check(
         name,
@@ -122,6 +133,8 @@ def _check(entry: object, role: str, provable: Sequence[str], where: str) -> Che
         refuse_value(entry["severity"], where, "severity", SEVERITIES),
         both_languages(entry["why"], f"{where}, why"),
         words(entry["by_hand"], f"{where}, by_hand"),
+        stands_for,
+        both_languages(entry["otherwise"], f"{where}, otherwise") if "otherwise" in entry else None,
     )
 
 

@@ -24,7 +24,7 @@ _WORDS = {
 def coverage() -> dict:
     """Say for every provision who it binds, which roles carry it out and which checks prove it.
 
-    :return: {"provisions": [{"id", "kind", "binds", "services", "roles", "checks", "state", "zh", "en"}]}.
+    :return: {"provisions": [{"id", "kind", "binds", "services", "roles", "checks", "missing", "state", "zh", "en"}]}.
     :raises DataError: the law or a role's checks can't be read.
     """
     return cover(collection.law(), collection.role_checks())
@@ -37,19 +37,22 @@ def cover(law: Law, checks: Mapping[str, Sequence[Check]]) -> dict:
 
 def _provision(provision: Provision, checks: Mapping[str, Sequence[Check]]) -> dict:
     proving = [check for mine in checks.values() for check in mine if provision.id in check.proves]
+    roles = list(dict.fromkeys(check.role for check in proving))
+    missing = [role for role in provision.measures if role not in roles]
     if not provision.binds_units:
         state = "nothing_to_do"
     elif provision.show:
         state = "manual"
     else:
-        state = "checked" if proving else "none_yet"
+        state = "checked" if proving and not missing else "none_yet"
     return {
         "id": provision.id,
         "kind": provision.kind,
         "binds": list(provision.binds),
         "services": list(provision.services),
-        "roles": list(dict.fromkeys(check.role for check in proving)),
+        "roles": roles,
         "checks": [check.id for check in proving],
+        "missing": missing,
         "state": state,
         "zh": provision.zh,
         "en": provision.en,
@@ -79,7 +82,11 @@ def as_text(document: Mapping) -> str:
         lines += [
             "",
             f"No check proves these {len(missing)} yet; a report lists them as not_run, never as pass:",
-            *(f"  {one['id']}: {one['en']}" for one in missing),
+            *(
+                f"  {one['id']}: {one['en']}"
+                + (f" ({', '.join(one['missing'])}: no check yet)" if one["missing"] else "")
+                for one in missing
+            ),
         ]
     return "\n".join(lines)
 

@@ -106,9 +106,24 @@ def _provisions(case: Case, carried: Mapping[str, Sequence[str]], results: Seque
         proving = {role: [check.id for check in checks if name in check.proves] for role, checks in case.checks.items()}
         roles = [role for role, checks in proving.items() if checks]
         carriers = [host for host, has in carried.items() if not set(roles).isdisjoint(has)]
-        evidence = Evidence([check for role in roles for check in proving[role]], roles, carriers, by_provision[name])
+        checks = [check for role in roles for check in proving[role]]
+        evidence = Evidence(checks, roles, carriers, *_measures(case, name, roles, carried), by_provision[name])
         judged.append(judge_provision(provision, case.law, case.unit, evidence, case.runs))
     return judged
+
+
+def _measures(
+    case: Case, name: str, roles: Sequence[str], carried: Mapping[str, Sequence[str]]
+) -> tuple[list[str], list[str]]:
+    """Of the measures that a provision names: those that no host carries, and those that no check could prove.
+
+    A site's own check may stand for one that it does by another product.
+    """
+    own = [check for check in case.checks.get(SITE_ROLE, ()) if name in check.proves]
+    stood_for = {measure for check in own for measure in check.stands_for}
+    left = [measure for measure in case.law.provisions[name].measures if measure not in stood_for]
+    idle = [measure for measure in left if measure in roles and not any(measure in has for has in carried.values())]
+    return idle, [measure for measure in left if measure not in roles]
 
 
 def _waivers(case: Case, results: Sequence[dict]) -> list[dict]:

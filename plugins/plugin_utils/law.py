@@ -32,6 +32,7 @@ class Provision(NamedTuple):
     """A clause of the law.
 
     C(services): it applies only where one of these is offered; empty: the unit's type decides.
+    C(measures): the roles that must each carry it out, where its one sentence asks for several measures.
     C(show): for a provision that no machine can see, what to show the inspectors; else None.
     """
 
@@ -42,6 +43,7 @@ class Provision(NamedTuple):
     en: str
     zh_checked: bool
     services: tuple[str, ...]
+    measures: tuple[str, ...]
     show: dict[str, str] | None
 
     @property
@@ -89,9 +91,11 @@ def _law(law: object, application: object, files: dict[str, str]) -> Law:
         for name, text in _mapping(top["unit_types"], f"{where}, unit_types").items()
     }
     clauses = _provisions(top["provisions"], unit_types, where)
-    services, needs, manual = _application(application, clauses)
+    services, needs, measures, manual = _application(application, clauses)
     provisions = {
-        name: clause._replace(services=tuple(needs.get(name, ())), show=manual.get(name))
+        name: clause._replace(
+            services=tuple(needs.get(name, ())), measures=measures.get(name, ()), show=manual.get(name)
+        )
         for name, clause in clauses.items()
     }
     return Law(top["order"], both_languages(top["title"], f"{where}, title"), unit_types, services, provisions, files)
@@ -122,14 +126,15 @@ def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -
             words(entry["en"], f"{here}, en"),
             entry["zh_checked"],
             (),
+            (),
             None,
         )
     return found
 
 
-def _application(application: object, clauses: Mapping[str, Provision]) -> tuple[dict, dict, dict]:
+def _application(application: object, clauses: Mapping[str, Provision]) -> tuple[dict, dict, dict, dict]:
     where = "law/application.yml"
-    top = refuse_keys(application, where, ("services", "manual"))
+    top = refuse_keys(application, where, ("services", "measures", "manual"))
     binding = [name for name, clause in clauses.items() if clause.binds_units]
     services: dict[str, dict[str, str]] = {}
     needs: dict[str, list[str]] = {}
@@ -140,11 +145,15 @@ def _application(application: object, clauses: Mapping[str, Provision]) -> tuple
         for provision in names(entry["provisions"], f"{here}, provisions"):
             refuse_value(provision, here, "provision that binds a unit", binding)
             needs.setdefault(provision, []).append(name)
+    measures: dict[str, tuple[str, ...]] = {}
+    for provision, roles in _mapping(top["measures"], f"{where}, measures").items():
+        refuse_value(provision, f"{where}, measures", "provision that binds a unit", binding)
+        measures[provision] = names(roles, f"{where}, measures '{provision}'")
     manual: dict[str, dict[str, str]] = {}
     for provision, text in _mapping(top["manual"], f"{where}, manual").items():
         refuse_value(provision, f"{where}, manual", "provision that binds a unit", binding)
         manual[provision] = both_languages(text, f"{where}, manual '{provision}'")
-    return services, needs, manual
+    return services, needs, measures, manual
 
 
 def _mapping(value: object, where: str) -> Mapping[str, object]:

@@ -87,7 +87,7 @@ def judge_check(check: Check, host: str, run: HostRun, waiver: Waiver | None, to
 
 def _outcome(check: Check, run: HostRun, resolved: Resolved | None, seen: Seen, expected: list[dict]) -> tuple:
     if resolved and not resolved.applies:
-        return "not_applicable", both(
+        return "not_applicable", check.otherwise or both(
             f"本机不符合此项检查的条件：{check.when}", f"Its condition does not hold for this host: {check.when}"
         )
     if run.state == "unreachable":

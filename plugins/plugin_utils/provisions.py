@@ -23,12 +23,16 @@ class Evidence(NamedTuple):
     C(checks): the ids of the collection's checks that prove it.
     C(roles): the roles that these belong to.
     C(carriers): the hosts of the inventory whose roles have such checks.
+    C(idle): the measures that it names and no host carries, though there are checks for them.
+    C(unproved): the measures that it names and for which there is no check.
     C(results): the entries of result.json for it.
     """
 
     checks: Sequence[str]
     roles: Sequence[str]
     carriers: Sequence[str]
+    idle: Sequence[str]
+    unproved: Sequence[str]
     results: Sequence[Mapping[str, object]]
 
 
@@ -73,6 +77,16 @@ def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, ins
                 "It applies, and the collection has no check yet that could prove it.",
             ),
         )
+    if evidence.carriers and evidence.idle:
+        return (
+            "fail",
+            "nobody",
+            both(
+                f"本规定要求多项措施，其中没有任何主机承担：{', '.join(evidence.idle)}。",
+                f"It asks for several measures, and nobody does this part: no host of the inventory carries the role "
+                f"{', '.join(evidence.idle)}.",
+            ),
+        )
     if not evidence.carriers:
         return (
             "fail",
@@ -87,6 +101,16 @@ def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, ins
     busy = {result["host"] for result in ran}
     idle = [host for host in evidence.carriers if host in inspected and host not in busy]
     decided = worst(outcomes | ({"not_run"} if idle or left_out else set()))
+    if decided == "pass" and evidence.unproved:
+        return (
+            "not_run",
+            "no_check_yet",
+            both(
+                f"本规定要求多项措施，其中尚无检查项：{', '.join(evidence.unproved)}；已有的检查全部通过。",
+                "It asks for several measures, and the collection has no check yet for this part: "
+                f"{', '.join(evidence.unproved)}; what it has passes.",
+            ),
+        )
     if decided in outcomes:
         return decided, "checks", _by_checks(decided, ran, left_out)
     if idle:

@@ -18,6 +18,15 @@ def test_a_check_is_read(make_check):
     assert check.when == "order82_collectors | length > 0"
 
 
+def test_only_a_sites_own_check_stands_for_a_measure_and_only_for_one_of_what_it_proves(make_check):
+    own = {"id": "site.key", "proves": ["art7-1"]}
+    assert make_check(**own, stands_for=["antivirus"]).stands_for == ("antivirus",)
+    with pytest.raises(DataError, match="unknown key 'stands_for'"):
+        make_check(proves=["art7-1"], stands_for=["antivirus"])
+    with pytest.raises(DataError, match="unknown measure"):
+        make_check(**own, stands_for=["log_collector"])
+
+
 def test_jinja_stands_in_for_any_value(make_check):
     check = make_check(observe={"file": {"path": "{{ a }}"}}, expect={"bytes": {"at_least": "{{ b }}"}})
     assert check.expect == {"bytes": {"at_least": "{{ b }}"}}
@@ -82,6 +91,8 @@ def test_roles_are_read_in_order_and_one_without_checks_is_empty(write_checks, l
         ({"when": ""}, "write a text"),
         ({"when": True}, "write a text"),
         ({"when": "{{ x }}"}, "leave out the braces"),
+        ({"otherwise": {"zh": "容器", "en": "A container"}}, "always applies"),
+        ({"when": "true", "otherwise": {"en": "A container"}}, "lacks the key 'zh'"),
         ({"why": {"zh": "\u201c私钥\u201d", "en": "The key"}}, "curly quote U+201C"),
     ],
 )

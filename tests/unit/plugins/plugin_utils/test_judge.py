@@ -173,6 +173,43 @@ def test_what_applies_and_has_no_check_yet_is_listed_and_no_alarm(inspect, make_
     assert result["summary"] | {"alarms": [], "ok": True} == result["summary"]
 
 
+@pytest.fixture
+def two_measures(law):
+    """The law, as if article 13 asked for the measures alpha and gamma."""
+    return law._replace(
+        provisions=law.provisions | {"art13": law.provisions["art13"]._replace(measures=("alpha", "gamma"))}
+    )
+
+
+def test_one_of_two_measures_does_not_speak_for_the_other_which_has_no_check_yet(inspect, two_measures):
+    result = inspect(law=two_measures)
+    assert outcome(result, "art13") == ("not_run", "no_check_yet")
+    assert "gamma" in provision(result, "art13")["reason"]["en"]
+    assert "art13" in result["summary"]["no_check_yet"]
+    bad = {"web": seen(key=BAD, other=GOOD), "db": seen(key=GOOD, other=GOOD)}
+    assert outcome(inspect(law=two_measures, runs=bad), "art13") == ("fail", "checks")
+
+
+def test_one_of_two_measures_does_not_speak_for_the_other_which_nobody_carries(inspect, two_measures, make_check):
+    checks = {"alpha": [make_check(), make_check(id="alpha.other")], "gamma": [make_check(id="gamma.key")]}
+    result = inspect(law=two_measures, checks=checks)
+    assert outcome(result, "art13") == ("fail", "nobody")
+    assert "gamma" in provision(result, "art13")["reason"]["en"]
+    own = HostRun("seen", "", {"gamma.key": {}}, {"gamma.key": Seen(GOOD, None, None)})
+    roles = {"web": ["alpha"], "db": ["alpha"], "outside": ["gamma"]}
+    runs = {"web": seen(key=GOOD, other=GOOD), "db": seen(key=GOOD, other=GOOD), "outside": own}
+    assert outcome(inspect(law=two_measures, checks=checks, roles=roles, runs=runs), "art13") == ("pass", "checks")
+
+
+def test_a_sites_own_check_stands_for_a_measure_that_another_product_does(inspect, two_measures, make_check):
+    checks = {"alpha": [make_check()], "site": [make_check(id="site.key")._replace(stands_for=("gamma",))]}
+    own = HostRun(
+        "seen", "", {"alpha.key": {}, "site.key": {}}, dict.fromkeys(["alpha.key", "site.key"], Seen(GOOD, None, None))
+    )
+    result = inspect(law=two_measures, checks=checks, roles={"web": ["alpha"]}, runs={"web": own})
+    assert outcome(result, "art13") == ("pass", "checks")
+
+
 def test_what_only_people_can_show_is_manual_and_never_passes(inspect, make_check):
     result = inspect()
     assert outcome(result, "art12") == ("manual", "manual")

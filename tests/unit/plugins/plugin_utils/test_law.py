@@ -39,6 +39,11 @@ def test_services_narrow_the_provisions_that_name_them(law):
     assert law.provisions["art11"].services == ()
 
 
+def test_a_sentence_that_asks_for_several_measures_names_them(law):
+    assert "antivirus" in law.provisions["art7-1"].measures
+    assert law.provisions["art13"].measures == ()
+
+
 def test_manual_provisions_say_what_to_show_and_no_other_does(law):
     assert {name for name, provision in law.provisions.items() if provision.show} == {
         "art3",
@@ -77,6 +82,9 @@ def test_the_hash_says_which_text_was_read(law, folder):
         ("application.yml", "  portal:\n    zh:", "  portal:\n    cn:", "unknown key 'cn'"),
         ("application.yml", "  portal:", "  forum:", "stands twice"),
         ("application.yml", "\nmanual:", "\nmanually:", "unknown key 'manually'"),
+        ("application.yml", "\nmeasures:", "\nmeasures: []\nother:", "unknown key 'other'"),
+        ("application.yml", "  art8-3: [", "  art1: [", "unknown provision"),
+        ("application.yml", "  art8-3: [", "  art8-3: [network_state, ", "twice"),
         ("application.yml", "\nservices:", "\nservices: [", "application.yml line"),
     ],
 )
@@ -101,4 +109,4 @@ def test_a_file_in_another_encoding_is_named(folder):
 
 def test_the_file_is_yaml_for_others_too():
     with (ROOT / "law" / "application.yml").open(encoding="utf-8") as file:
-        assert set(yaml.safe_load(file)) == {"services", "manual"}
+        assert set(yaml.safe_load(file)) == {"services", "measures", "manual"}

@@ -83,6 +83,12 @@ def test_a_check_whose_condition_does_not_hold_is_not_applicable(make_check, sta
     assert "order82_store is defined" in result["message"]["en"]
 
 
+def test_a_check_that_does_not_apply_says_why_in_its_own_words(make_check):
+    why = {"zh": "容器", "en": "A container"}
+    result = judged(make_check(when="order82_store is defined", otherwise=why), run(applies=False))
+    assert (result["outcome"], result["message"]) == ("not_applicable", why)
+
+
 def test_the_values_of_this_host_are_what_is_compared(make_check):
     result = judged(make_check(), run(BAD, expect={"mode": {"equals": "0644"}}, by_hand="stat /x"))
     assert (result["outcome"], result["by_hand"]) == ("pass", "stat /x")
