@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs of C(order82 antivirus)."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import sys
+import time
+
+from .. import journal, processes
+from . import clamd, quarantine, trial, watch
+
+SETTINGS = "/etc/order82/antivirus.json"
+ALLOWED = "/var/lib/clamav/order82.sfp"
+"""Files that were given back (ClamAV's format: sha256:size:name)."""
+RELOAD_SECONDS = 300
+
+
+def options(verbs):
+    """Add the verbs to the area's parser.
+
+    :return: list of their parsers.
+    """
+    look = verbs.add_parser("list", help="what lies in quarantine / 隔离区清单")
+    look.set_defaults(run=command_list)
+    back = verbs.add_parser("give-back", help="put a file back where it was found, and let it be / 恢复误报文件")
+    back.add_argument("id", metavar="ID")
+    back.set_defaults(run=command_give_back)
+    test = verbs.add_parser("test", help="is the test file found, and can nobody read it? / 自检")
+    test.set_defaults(run=command_test)
+    update = verbs.add_parser(
+        "update", help="fetch signatures; new ones that can't be used change nothing / 更新病毒库"
+    )
+    update.set_defaults(run=command_update)
+    follow = verbs.add_parser("watch", help="put what the scanners find into quarantine (a service)")
+    follow.set_defaults(run=command_watch)
+    return [look, back, test, update, follow]
+
+
+def command_list(arguments):
+    """order82 antivirus list"""
+    del arguments
+    found = quarantine.held()
+    lines = [
+        "%(id)s %(found)s %(signature)s %(owner)s %(mode)s %(size)d" % one + " " + json.dumps(one["path"])
+        for one in found
+    ]
+    return found, "\n".join(lines) or "nothing is in quarantine", 0
+
+
+def command_give_back(arguments):
+    """order82 antivirus give-back ID"""
+    about = quarantine.get(arguments.id)
+    if os.path.lexists(about["path"]):
+        raise quarantine.QuarantineError("%s is there by now: move it away first" % about["path"])
+    with open(ALLOWED, "a", encoding="ascii") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write("%s:%d:order82-%s\n" % (about["sha256"], about["size"], about["id"]))
+    owner = pwd.getpwnam("clamav")
+    os.chown(ALLOWED, owner.pw_uid, owner.pw_gid)
+    clamd.reload()
+    _until_spared(about["id"])
+    quarantine.restore(about)
+    journal.write(watch.RECORD, "file given back from quarantine: %s" % json.dumps(about, ensure_ascii=True))
+    return about, "%s is back" % about["path"], 0
+
+
+def command_test(arguments):
+    """order82 antivirus test"""
+    del arguments
+    found = trial.look(_settings()["watched"])
+    wrong = [] if found["finds"] else ["clamd does not find the test file"]
+    wrong += [] if found["spares"] else ["clamd finds something in a harmless text"]
+    wrong += ["the test file can be read in %s" % folder for folder in found["unguarded"]]
+    if wrong:
+        sys.stderr.write("<2>alarm: the self-test of the antivirus failed: %s\n" % "; ".join(wrong))
+        return found, "failed", 1
+    return found, "the test file is found, and nobody can read it where files are watched", 0
+
+
+def command_update(arguments):
+    """order82 antivirus update"""
+    del arguments
+    argv = ["freshclam", "--config-file=/etc/clamav/freshclam.conf", "--stdout"]
+    done = processes.run(argv, seconds=1800)
+    said = done.stdout.decode("utf-8", "replace").splitlines() + done.stderr.decode("utf-8", "replace").splitlines()
+    if done.returncode:
+        errors = (
+            [line.partition("ERROR: ")[2] for line in said if "ERROR: " in line] or said[-1:] or ["no reason given"]
+        )
+        why = "%s gave no usable signatures (%s); those that are there stay in force" % (
+            _settings()["mirror"],
+            errors[0].strip(),
+        )
+        sys.stderr.write("<2>alarm: %s\n" % why)
+        return {"updated": False, "why": why}, "not updated", 1
+    news = [line for line in said if "updated" in line or "Testing database" in line]
+    return {"updated": bool(news)}, "\n".join(news) or "nothing new", 0
+
+
+def command_watch(arguments):
+    """order82 antivirus watch"""
+    del arguments
+    watch.run(_settings()["spared"])
+    return {}, "", 0
+
+
+def _settings():
+    with open(SETTINGS, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def _until_spared(name):
+    """Wait until clamd has read that this content is allowed."""
+    end = time.monotonic() + RELOAD_SECONDS
+    with open(quarantine.content(name), "rb") as file:
+        while clamd.scan_open_file(file.fileno()):
+            if time.monotonic() > end:
+                raise clamd.ClamdError(
+                    "clamd did not read %s within %d s; nothing was given back" % (ALLOWED, RELOAD_SECONDS)
+                )
+            time.sleep(0.5)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observer: the virus scanner, by a harmless test file that it must find, and by the age of its signatures."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from ..antivirus import clamd, trial
+from ._registry import Argument, ObservationError, Observer
+
+DATABASES = "/var/lib/clamav"
+_OFFICIAL = (".cvd", ".cld")
+_FORMATS = (*_OFFICIAL, ".cud", ".hdb", ".hsb", ".hdu", ".hsu", ".mdb", ".msb", ".ndb", ".ldb", ".cdb", ".yar", ".yara")
+"""What holds signatures (ClamAV's manual, Signatures): neither lists of what is allowed, nor settings."""
+
+
+def _detection(watched):
+    try:
+        return trial.look(watched)
+    except clamd.ClamdError as error:
+        raise ObservationError(str(error)) from error
+
+
+def _signatures():
+    found = [os.path.join(DATABASES, name) for name in os.listdir(DATABASES) if name.endswith(_FORMATS)]
+    counts = [(path, signatures_in(path)) for path in found]
+    ages = [time.time() - made(path) for path, count in counts if count]
+    return {
+        "databases": sorted(os.path.basename(path) for path, _count in counts),
+        "signatures": sum(count for _path, count in counts),
+        "newest_age_days": round(min(ages) / 86400, 2) if ages else -1,
+    }
+
+
+def signatures_in(path):
+    """How many signatures a file has: by its header, or one a line."""
+    if path.endswith(_OFFICIAL):
+        return int(_header(path)[3])
+    with open(path, "rb") as file:
+        return sum(1 for line in file if line.strip() and not line.startswith(b"#"))
+
+
+def made(path):
+    """When its content came about, in seconds since 1970: by its header; else when the file was last written."""
+    if path.endswith(_OFFICIAL):
+        return int(_header(path)[8])
+    return os.path.getmtime(path)
+
+
+def _header(path):
+    """ClamAV-VDB:build time:version:number of signatures:level:MD5:signature:builder:seconds since 1970"""
+    with open(path, "rb") as file:
+        fields = file.read(512).decode("ascii", "replace").strip().split(":")
+    # The time of building has a colon of its own, or a dash, by the tool that made it.
+    if fields[0] != "ClamAV-VDB" or not re.fullmatch(r"\d+", fields[-1]):
+        raise ValueError("%s is no database of ClamAV" % path)
+    return fields if len(fields) == 9 else [*fields[:1], ":".join(fields[1 : len(fields) - 7]), *fields[-7:]]
+
+
+OBSERVERS = {
+    "virus_detection": Observer(
+        look=_detection,
+        text="whether clamd finds the test file of all virus scanners, and nobody can read it in watched folders",
+        arguments={"watched": Argument(list, "folders that are watched", required=True)},
+        facts={
+            "finds": "bool: clamd finds the test file",
+            "spares": "bool: clamd finds nothing in a harmless text",
+            "unguarded": "list: watched folders in which the test file can be read",
+        },
+    ),
+    "virus_signatures": Observer(
+        look=_signatures,
+        text="the signatures in /var/lib/clamav",
+        arguments={},
+        facts={
+            "databases": "list: files with signatures",
+            "signatures": "int: signatures in all of them",
+            "newest_age_days": "float: days since the newest was made (official ones: by their header); -1 without",
+        },
+    ),
+}
