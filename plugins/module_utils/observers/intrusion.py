@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observer: Suricata, by a test packet that it must see, by what it lost, and by its rules."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..ids import engine, rules, sight
+from ..ids.commands import dropped
+from ._registry import Argument, ObservationError, Observer, command
+
+QUEUE = 82
+_QUEUES = "/proc/net/netfilter/nfnetlink_queue"
+
+
+def _sight(interfaces):
+    return {"blind": sight.blind(interfaces)}
+
+
+def _drops(interfaces):
+    try:
+        counted = [engine.packets(interface) for interface in interfaces]
+    except engine.EngineError as error:
+        raise ObservationError(str(error)) from error
+    packets, drops = (sum(pair[index] for pair in counted) for index in (0, 1))
+    return {"packets": packets, "drops": drops, "drop_percent": round(dropped((packets, drops), None), 2)}
+
+
+def _rules():
+    try:
+        [found] = engine.ask("ruleset-stats")
+    except engine.EngineError as error:
+        raise ObservationError(str(error)) from error
+    return {
+        "loaded": int(found["rules_loaded"]),
+        "failed": int(found["rules_failed"]),
+        "age_days": round((time.time() - os.path.getmtime(rules.IN_FORCE)) / 86400, 2),
+    }
+
+
+def _blocking():
+    # 1: there is no such table.
+    listed = command(["nft", "list", "table", "inet", "order82-ids-inline"], ok=(0, 1))
+    try:
+        with open(_QUEUES, encoding="ascii") as file:
+            found = queues(file.read())
+    except FileNotFoundError:  # the kernel has never made one
+        found = {}
+    heard = found.get(QUEUE)
+    packets, drops = heard or (0, 0)
+    return {
+        "queued": "queue" in listed,
+        "heard": heard is not None,
+        "packets": packets,
+        "drop_percent": round(dropped((packets - drops, drops), None), 2),
+    }
+
+
+def queues(text):
+    """The queues that somebody listens to, by number: pairs of packets and of those dropped.
+
+    :param str text: of /proc/net/netfilter/nfnetlink_queue: number, listener, waiting, copy mode and range, dropped by
+        the kernel, dropped on the way to the listener, packets so far, 1.
+    """
+    found = {}
+    for line in text.splitlines():
+        numbers = [int(word) for word in line.split()]
+        found[numbers[0]] = (numbers[7], numbers[5] + numbers[6])
+    return found
+
+
+_INTERFACES = {"interfaces": Argument(list, "interfaces that must be looked at", required=True)}
+OBSERVERS = {
+    "intrusion_sight": Observer(
+        look=_sight,
+        text="whether a test packet out of each interface comes back as an alert in the journal",
+        arguments=_INTERFACES,
+        facts={"blind": "list: interfaces on which it was not seen"},
+    ),
+    "intrusion_drops": Observer(
+        look=_drops,
+        text="how many packets the kernel had to drop since Suricata began",
+        arguments=_INTERFACES,
+        facts={
+            "packets": "int: packets that it was given",
+            "drops": "int: packets that were dropped because it was too slow",
+            "drop_percent": "float: drops in per cent of both",
+        },
+    ),
+    "intrusion_queue": Observer(
+        look=_blocking,
+        text="whether what is forwarded goes through the engine that blocks",
+        arguments={},
+        facts={
+            "queued": "bool: the kernel hands it over",
+            "heard": "bool: the engine takes it",
+            "packets": "int: packets so far",
+            "drop_percent": "float: per cent of them that the engine was too slow for",
+        },
+    ),
+    "intrusion_rules": Observer(
+        look=_rules,
+        text="Suricata's rules",
+        arguments={},
+        facts={
+            "loaded": "int: rules that it has",
+            "failed": "int: rules that it did not understand",
+            "age_days": "float: days since they were put together",
+        },
+    ),
+}
