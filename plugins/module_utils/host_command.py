@@ -13,11 +13,15 @@ import subprocess
 import sys
 
 from . import forward
+from .antivirus import commands as antivirus
+from .firewall import commands as firewall
+from .ids import commands as ids
 from .nat import apply as nat_apply
 from .nat import indexing as nat_indexing
 from .nat import recorder as nat_recorder
 from .nat import settings as nat_settings
 from .nat import trace
+from .network import commands as network
 from .records import counting, sessions, tending
 from .records.settings import SettingsError
 
@@ -73,11 +77,37 @@ def _parser():
     )
     index.set_defaults(run=nat_indexing.command)
 
+    guard = areas.add_parser("firewall", help="who may reach this host / 主机防火墙")
+    guarding = firewall.options(guard.add_subparsers(dest="verb", required=True, metavar="VERB"))
+
+    scanner = areas.add_parser("antivirus", help="viruses, and what is in quarantine / 防病毒")
+    scanning = antivirus.options(scanner.add_subparsers(dest="verb", required=True, metavar="VERB"))
+
+    sensor = areas.add_parser("ids", help="the intrusion detection / 入侵检测")
+    sensing = ids.options(sensor.add_subparsers(dest="verb", required=True, metavar="VERB"))
+
+    state = areas.add_parser("network", help="the running state of the network / 网络运行状态")
+    recording = network.options(state.add_subparsers(dest="verb", required=True, metavar="VERB"))
+
     who = areas.add_parser("trace", help="who had this public address and port then? / 溯源查询")
     trace.options(who)
     who.set_defaults(run=trace.command)
 
-    for verb in (tend, count, pairs, rewind, apply, withdraw, record, index, who):
+    for verb in (
+        tend,
+        count,
+        pairs,
+        rewind,
+        apply,
+        withdraw,
+        record,
+        index,
+        *guarding,
+        *scanning,
+        *sensing,
+        *recording,
+        who,
+    ):
         verb.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
 

@@ -33,6 +33,21 @@ def run(argv, seconds=SECONDS, environment=None):
     )
 
 
+def lines(argv):
+    """Start a program that goes on for ever, and give out its lines as they come; it is ended with the one who reads.
+
+    :raises OSError: it can't be started, or it ended.
+    """
+    with subprocess.Popen(  # pylint: disable=ansible-bad-function
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=_ENVIRONMENT
+    ) as process:
+        try:
+            yield from process.stdout
+        finally:
+            process.kill()
+    raise OSError("'%s' ended with code %d" % (argv[0], process.returncode))
+
+
 def first_line(argv):
     """The first line that a program prints, as bytes; it is ended then."""
     with subprocess.Popen(  # pylint: disable=ansible-bad-function

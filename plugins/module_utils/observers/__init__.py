@@ -9,11 +9,17 @@ that asks for an unknown observer, argument or fact is refused before a host is 
 from __future__ import annotations
 
 from . import (
+    antivirus,
+    audit,
+    bans,
     certificates,
     clock,
     files,
+    firewall,
     forwarding,
+    intrusion,
     journal,
+    network,
     record_store,
     rotation,
     services,
@@ -24,11 +30,17 @@ from ._registry import Argument, ObservationError, Observer, run
 
 OBSERVERS = {}
 for _module in (
+    antivirus,
+    audit,
+    bans,
     certificates,
     clock,
     files,
+    firewall,
     forwarding,
+    intrusion,
     journal,
+    network,
     record_store,
     rotation,
     services,
