@@ -54,7 +54,7 @@ printf '[Journal]\nReadKMsg=no\n' >"$root/usr/lib/systemd/journald.conf.d/lab.co
 
 echo 'LANG=C.UTF-8' >"$root/etc/default/locale"
 
-# The only source of packages is the machine's local mirror.
-echo 'deb [trusted=yes] file:/srv/mirror ./' >"$root/etc/apt/sources.list"
+# The only source of packages is the machine's local mirror, with a part that apt sees as the release's backports.
+printf 'deb [trusted=yes] file:/srv/mirror%s ./\n' '' /backports >"$root/etc/apt/sources.list"
 : >"$root/etc/resolv.conf"
 : >"$root/etc/machine-id"

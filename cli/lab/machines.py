@@ -110,7 +110,7 @@ def write_disks(lab: Lab, host: Host, network: str, neighbours: dict[str, str], 
             entry.size = len(text.encode())
             file.addfile(entry, io.BytesIO(text.encode()))
     packages = mirror.folder(host.image)
-    used = sum(file.stat().st_size for file in packages.iterdir())
+    used = sum(file.stat().st_size for file in packages.rglob("*"))
     disk = mirror_file(lab.name, host.name)
     disk.unlink(missing_ok=True)
     size = f"{(used * 11 // 10 >> 20) + 32}M"

@@ -33,21 +33,27 @@ LAB_PACKAGES = [
     "faketime",
     "freeradius",
     "freeradius-utils",
+    "hping3",
     "nftables",
+    "nginx",
+    "nmap",
     "sl",
     "tcpdump",
     "udhcpc",
 ]
-FORMAT = "2"
+FORMAT = "3"
 """Changed when a mirror of the same packages must be made anew."""
 RELEASE_FILE = re.compile(r"(?P<distribution>[a-z]+)-?(?P<version>\d+(\.\d+)?)?")
 URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) \d+ (?P<hash>\S+)$", re.MULTILINE)
+BACKPORTS = "backports"
+"""The part of a mirror that apt sees as the release's backports: what roles name under keys in _backports_packages."""
+BACKPORTED = re.compile(r"~bpo\d")
 EPOCH = re.compile(r"_\d+%3a")
 """In a file's name it would be read as an escaped character of the file's address."""
 APT_SETTINGS = """\
 Dir "{work}";
 Dir::State::status "{base}/status";
-Dir::Etc::sourcelist "{base}/sources.list";
+Dir::Etc::sourcelist "{work}/sources.list";
 Dir::Etc::trustedparts "/usr/share/keyrings";
 Dir::Cache::archives "{pool}";
 APT::Architecture "{architecture}";
@@ -60,11 +66,11 @@ Acquire::ForceHash "SHA256";
 
 
 def wanted(image: str, roles: Path = CHECKOUT / "roles") -> list[str]:
-    """The packages that the roles and the lab want on hosts with this image."""
+    """The packages that the roles and the lab want on hosts with this image; name/RELEASE is to come from there."""
     names = set(LAB_PACKAGES)
     for file in [*roles.glob("*/defaults/main.yml"), *roles.glob("*/vars/*.yml")]:
         if file.parent.name == "defaults" or is_for(file.stem, image):
-            names.update(packages_in(yaml.safe_load(file.read_text())))
+            names.update(packages_in(yaml.safe_load(file.read_text()), SUITES[image]))
     return sorted(names)
 
 
@@ -76,12 +82,13 @@ def is_for(stem: str, image: str) -> bool:
     return f"{found['distribution']}{found['version'] or ''}" in (image, image.rstrip("0123456789"))
 
 
-def packages_in(variables: Any) -> Iterable[str]:
+def packages_in(variables: Any, suite: str) -> Iterable[str]:
     """The package names in a variables file: what stands under keys that end in _packages."""
     for key, value in (variables or {}).items():
         if key.endswith("_packages"):
             names = [value] if isinstance(value, str) else value or []
-            yield from (name for name in names if isinstance(name, str) and "{{" not in name)
+            release = f"/{suite}-backports" if key.endswith("_backports_packages") else ""
+            yield from (name + release for name in names if isinstance(name, str) and "{{" not in name)
 
 
 def folder(image: str) -> Path:
@@ -118,14 +125,33 @@ def build(image: str, final: Path) -> None:
         run(["/usr/lib/apt/apt-helper", "download-file", *triples], failing=f"downloading for {suite}", env=settings)
     half = final.with_name(f"{final.name}.half")
     shutil.rmtree(half, ignore_errors=True)  # usually there is none; what can't go makes mkdir fail
-    half.mkdir(parents=True)
+    (half / BACKPORTS).mkdir(parents=True)
     for name in files:
-        os.link(pool / name, half / EPOCH.sub("_", name))
-    for index in ("packages", "release"):
-        made = run(["apt-ftparchive", index, "."], failing=f"indexing the packages for {suite}", cwd=half)
-        (half / index.capitalize()).write_text(made.stdout)
+        os.link(pool / name, (half / BACKPORTS if BACKPORTED.search(name) else half) / EPOCH.sub("_", name))
+    index(half / BACKPORTS, f"{suite}-backports")
+    index(half, suite)
     half.rename(final)
     drop_others(final, pool)
+
+
+def index(part: Path, release: str) -> None:
+    """Write what apt reads of a folder of packages. Backports are taken where somebody asks for them."""
+    shy = [
+        "-o",
+        "APT::FTPArchive::Release::NotAutomatic=yes",
+        "-o",
+        "APT::FTPArchive::Release::ButAutomaticUpgrades=yes",
+    ]
+    named = [word for key in ("Suite", "Codename") for word in ("-o", f"APT::FTPArchive::Release::{key}={release}")]
+    packages = [path.name for path in part.iterdir() if path.is_file()]
+    made = run(["apt-ftparchive", "packages", "."], failing=f"indexing the packages for {release}", cwd=part)
+    # What lies in a folder below has an index of its own.
+    stanzas = [one for one in made.stdout.split("\n\n") if f"Filename: ./{BACKPORTS}/" not in one]
+    (part / "Packages").write_text("\n\n".join(stanzas) if packages else "")
+    words = [*named, *(shy if part.name == BACKPORTS else [])]
+    (part / "Release").write_text(
+        run(["apt-ftparchive", *words, "release", "."], failing=f"the release file of {release}", cwd=part).stdout
+    )
 
 
 def apt_settings(image: str, work: Path, pool: Path) -> dict[str, str]:
@@ -134,6 +160,11 @@ def apt_settings(image: str, work: Path, pool: Path) -> dict[str, str]:
         path.mkdir(parents=True, exist_ok=True)
     (pool / "partial").mkdir(parents=True, exist_ok=True)
     architecture = run(["dpkg", "--print-architecture"], failing="dpkg").stdout.strip()
+    sources = (folder_of(image) / "sources.list").read_text()
+    if any("/" in package for package in wanted(image)):
+        lines = [line for line in sources.splitlines() if line.split()[2:3] == [SUITES[image]]]
+        sources += "".join(f"{line.replace(f' {SUITES[image]} ', f' {SUITES[image]}-backports ')}\n" for line in lines)
+    (work / "sources.list").write_text(sources)
     config = work / "apt.conf"
     config.write_text(APT_SETTINGS.format(work=work, base=folder_of(image), pool=pool, architecture=architecture))
     return os.environ | {"APT_CONFIG": str(config), "LC_ALL": "C"}
@@ -144,8 +175,10 @@ def closure(package: str, suite: str, settings: dict[str, str]) -> dict[str, tup
 
     Each package is asked for alone, since two roles may well need packages that exclude each other.
     """
+    package, _, release = package.partition("/")
+    target = ["--target-release", release] if release else []
     empty = ["-o", "Dir::Cache::archives=/nonexistent/"]
-    result = run(["apt-get", "install", "--yes", "--print-uris", *empty, package], env=settings)
+    result = run(["apt-get", "install", "--yes", "--print-uris", *empty, *target, package], env=settings)
     if result.returncode:
         reasons = [line for line in result.stderr.splitlines() if line.startswith("E:")]
         raise BaselineError(

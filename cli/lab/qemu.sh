@@ -34,10 +34,11 @@ for link in control=52:54:00:82:00:01 "$@"; do
     number=$((number + 1))
 done
 while [ "${1#-}" = "$1" ]; do shift; done
+# Its disk need not outlive this container, so nothing waits for it; and in a lab nobody spies on its processor.
 exec qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -nodefaults -display none \
     -serial file:/console -device virtio-rng-pci \
-    -kernel /image/vmlinuz -initrd /image/initrd -append 'root=/dev/vda rw console=ttyS0 quiet net.ifnames=0' \
-    -drive "file=$disk,format=qcow2,if=virtio,discard=unmap" \
+    -kernel /image/vmlinuz -initrd /image/initrd -append 'root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off' \
+    -drive "file=$disk,format=qcow2,if=virtio,discard=unmap,cache=unsafe" \
     -drive file=/settings,format=raw,if=virtio,readonly=on \
     -drive file=/mirror,format=raw,if=virtio,readonly=on \
     "$@"

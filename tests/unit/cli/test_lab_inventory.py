@@ -9,6 +9,7 @@ import pytest
 
 from cli.errors import BaselineError
 from cli.lab.inventory import from_variables
+from cli.paths import CHECKOUT
 
 NETWORKS = {"inside": "10.9.1.0/24", "outside": "198.51.100.0/24"}
 
@@ -82,3 +83,14 @@ def test_two_hosts_with_one_address_are_refused() -> None:
 def test_an_inventory_without_a_lab_is_refused() -> None:
     with pytest.raises(BaselineError, match="describes no lab"):
         from_variables({"real": {"ansible_host": "real.example"}}, "hosts.yml")
+
+
+@pytest.mark.parametrize("pattern", ["inventories/*", "molecule/*/inventory"])
+def test_every_file_below_an_inventory_is_one(pattern):
+    """Ansible takes each for hosts, but for hidden ones and variables; what a role copies must lie elsewhere."""
+    found = list(CHECKOUT.glob(pattern))
+    assert found
+    for inventory in found:
+        below = [path.relative_to(inventory) for path in inventory.rglob("*") if path.is_file()]
+        read = [path for path in below if not str(path).startswith((".", "group_vars"))]
+        assert [str(path) for path in read] == ["hosts.yml"], inventory

@@ -35,8 +35,12 @@ def test_packages_stand_under_keys_that_say_so() -> None:
         "t_packages": ["{{ d }}"],
         "n_packages": None,
     }
-    assert list(packages_in(variables)) == ["a", "b", "c"]
-    assert list(packages_in(None)) == []
+    assert list(packages_in(variables, "bookworm")) == ["a", "b", "c"]
+    assert list(packages_in(None, "bookworm")) == []
+
+
+def test_packages_of_the_backports_are_named_with_their_release() -> None:
+    assert list(packages_in({"_x_backports_packages": ["a"]}, "bookworm")) == ["a/bookworm-backports"]
 
 
 def test_roles_are_asked_for_their_packages(tmp_path: Path) -> None:

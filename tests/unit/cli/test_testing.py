@@ -7,7 +7,7 @@ import pytest
 
 from cli.testing.sanity import as_sanity, is_left_out
 from cli.testing.steps import Count, as_one, as_pytest, as_scenario, pytest_count
-from cli.testing.suite import add_up
+from cli.testing.suite import add_up, largest_first, scenario_names
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,9 @@ def test_what_galaxy_leaves_out_is_left_out() -> None:
     assert is_left_out("baseline", patterns)
     assert is_left_out("order82-baseline-0.1.0.tar.gz", patterns)
     assert not is_left_out("plugins/modules/baseline.py", patterns)
+
+
+def test_a_virtual_machine_begins_first_and_no_scenario_is_left_out():
+    names = scenario_names()
+    assert largest_first(names)[0] == "kernel"
+    assert sorted(largest_first(names)) == names
