@@ -27,6 +27,7 @@ class Lab:
         self.scenario = os.environ.get("MOLECULE_SCENARIO_NAME") or os.environ["ORDER82_SCENARIO"]
         self.inventory = CHECKOUT / "molecule" / self.scenario / "inventory"
         variables = yaml.safe_load((self.inventory / "hosts.yml").read_text())["all"]["vars"]
+        self.unproved: list[str] = variables.get("lab_unproved", [])
         self.ssh_config = CHECKOUT / ".cache" / "lab" / variables["lab_name"] / "ssh_config"
         self._hosts: dict[str, Any] = {}
 
@@ -91,8 +92,18 @@ class Lab:
         return done.stdout
 
     def apply(self, role: str, hosts: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
-        """Apply one role of the collection, which is faster than the whole site, and give back what was printed."""
-        play = {"hosts": hosts, "gather_facts": False, "become": True, "force_handlers": True}
+        """Apply one role of the collection, which is faster than the whole site, and give back what was printed.
+
+        The shared parts (role order82) are in place since the site was applied, and are not seen to again.
+        """
+        play = {
+            "hosts": hosts,
+            "gather_facts": True,
+            "gather_subset": ["!all", "!min", "distribution", "virtual"],
+            "become": True,
+            "force_handlers": True,
+            "vars": {"_order82_seen_to": True, "_order82_group": {"changed": False}},
+        }
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump([play | {"roles": [f"order82.baseline.{role}"]}], file)
             file.flush()

@@ -24,7 +24,9 @@ def test_inspection_finds_every_check_passed(lab: Lab, tmp_path: Path) -> None:
         if one["outcome"] not in ("pass", "not_applicable")
     ]
     assert bad == []
-    assert [one["id"] for one in result["provisions"] if one["outcome"] in ("fail", "error")] == []
+    # What a scenario leaves to another one must not pass there either.
+    bad = [(one["id"], one["because"]) for one in result["provisions"] if one["outcome"] in ("fail", "error")]
+    assert bad == [(provision, "nobody") for provision in lab.unproved]
 
 
 def test_administrator_still_gets_in(lab: Lab) -> None:

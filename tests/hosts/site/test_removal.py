@@ -7,6 +7,18 @@ from pathlib import Path
 
 from ..conftest import Lab, until
 
+# What a web server carries, but for what all of it shares.
+MEASURES = (
+    "log_forwarder",
+    "time_sync",
+    "host_firewall",
+    "intrusion_prevention",
+    "antivirus",
+    "intrusion_detection",
+    "network_state",
+    "audit_trail",
+)
+ABSENT = [word for role in MEASURES for word in ("-e", f"{role}_state=absent")]
 STORE = "cd /srv/records && find . -type f ! -newer /run/removed -print0 | sort -z | xargs -0 sha256sum | sha256sum"
 
 
@@ -25,7 +37,7 @@ def test_collector_keeps_its_store(lab: Lab) -> None:
 def test_sender_keeps_its_journal_and_its_logs(lab: Lab, mark: str) -> None:
     lab.do("web", f"logger -t probe {mark}")
     until(10, lambda: lab.host("web").run(f"grep -q {mark} /var/log/syslog").rc == 0, "the local text log")
-    lab.play("site.yml", "--limit", "web", "-e", "log_forwarder_state=absent", "-e", "time_sync_state=absent")
+    lab.play("site.yml", "--limit", "web", *ABSENT)
     assert mark in lab.do("web", f"journalctl -o cat -t probe --grep {mark}")
     lab.do("web", f"grep -q {mark} /var/log/syslog")
     assert lab.do("web", "systemctl list-units --all --no-legend 'order82-*'") == ""
@@ -35,19 +47,13 @@ def test_sender_keeps_its_journal_and_its_logs(lab: Lab, mark: str) -> None:
 
 
 def test_shared_parts_go_last(lab: Lab) -> None:
-    lab.play(
-        "site.yml", "--limit", "web",
-        "-e", "log_forwarder_state=absent", "-e", "time_sync_state=absent", "-e", "order82_state=absent",
-    )  # fmt: skip
+    lab.play("site.yml", "--limit", "web", *ABSENT, "-e", "order82_state=absent")
     assert not lab.host("web").file("/etc/order82").exists
     assert not lab.host("web").file("/usr/bin/order82").exists
 
 
 def test_second_removal_changes_nothing(lab: Lab) -> None:
-    said = lab.play(
-        "site.yml", "--limit", "web",
-        "-e", "log_forwarder_state=absent", "-e", "time_sync_state=absent", "-e", "order82_state=absent",
-    )  # fmt: skip
+    said = lab.play("site.yml", "--limit", "web", *ABSENT, "-e", "order82_state=absent")
     assert "changed=0" in said
 
 

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the network does is on record at both collectors: at an interval, when it changes, and when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ..conftest import Lab, until
+from ..drift import Drift, broken, is_seen
+from .outside import ATTACKER, COLLECTORS
+
+
+def is_recorded(
+    lab: Lab, text: str, record_class: str = "network_state", host: str = "web", seconds: float = 10
+) -> None:
+    """Both collectors have a record with this text."""
+    for collector in COLLECTORS:
+        until(seconds, lambda at=collector: lab.records(at, record_class, host, text), f"'{text}' at {collector}")
+
+
+@pytest.mark.parametrize("host", ["web", "gateway"])
+def test_samples_have_every_interface_peer_and_the_fill_of_connection_tracking(lab: Lab, host: str) -> None:
+    is_recorded(lab, "sample {", host=host)
+    last = lab.records("collector1", "network_state", host, "sample {")[-1]
+    sample = json.loads(last[last.index("sample {") + len("sample ") :])
+    assert sorted(sample["interfaces"]) == ["inside", "outside"]
+    assert sample["interfaces"]["outside"]["rx_packets"] > 0
+    assert 0 < sample["conntrack"]["count"] <= sample["conntrack"]["max"]
+    if host == "web":
+        assert sample["peers"]["outside"]["lost_percent"] == 0
+
+
+def test_changes_are_recorded_when_they_happen(lab: Lab, mark: str) -> None:
+    link = f"t{mark[-8:]}"
+    lab.do(
+        "web",
+        f"ip link add {link} type veth peer name {link}p; ip link set {link}p up; ip link set {link} up; ip address add 192.0.2.77/32 dev {link}",
+    )
+    is_recorded(lab, f'"name": "{link} 192.0.2.77/32"', seconds=5)
+    lab.do("web", f"ip route add 192.0.2.128/25 dev {link}")
+    is_recorded(lab, f'"name": "192.0.2.128/25 dev {link}"', seconds=5)
+    lab.do("web", f"ip link delete {link}")
+    is_recorded(lab, f'"name": "{link}", "now": null', seconds=5)
+
+
+def test_a_neighbour_with_another_hardware_address_is_recorded(lab: Lab) -> None:
+    """As when somebody takes the address of another."""
+    for number in (1, 2):
+        lab.do(
+            "web",
+            f"ip neighbour replace 198.18.6.66 lladdr 02:00:00:00:00:0{number} dev outside nud permanent; sleep 2",
+        )
+    lab.do("web", "ip neighbour delete 198.18.6.66 dev outside")
+    is_recorded(
+        lab, '"before": "02:00:00:00:00:01", "name": "outside 198.18.6.66", "now": "02:00:00:00:00:02"', seconds=5
+    )
+
+
+def test_what_changed_while_nobody_recorded_is_recorded_at_the_start(lab: Lab) -> None:
+    lab.do(
+        "web",
+        "systemctl stop order82-network; ip address add 192.0.2.99/32 dev outside; systemctl start order82-network",
+    )
+    is_recorded(lab, '"name": "outside 192.0.2.99/32"', seconds=8)
+    lab.do("web", "ip address delete 192.0.2.99/32 dev outside")
+
+
+def test_a_peer_that_is_gone_is_one_alarm_and_so_is_its_return(lab: Lab) -> None:
+    deaf = "echo {} >/proc/sys/net/ipv4/icmp_echo_ignore_all"
+    begun = lab.do("web", "date +%s").strip()
+    lab.do("outside", deaf.format(1))
+    try:
+        is_recorded(lab, "alarm: the peer outside does not answer", "measure_state", seconds=30)
+        lab.do("web", "sleep 11")
+    finally:
+        lab.do("outside", deaf.format(0))
+    is_recorded(lab, "alarm over: the peer outside does not answer", "measure_state", seconds=30)
+    said = lab.do("web", f"journalctl -q -o cat -t order82 --since @{begun} -g 'the peer outside'")
+    assert len(said.splitlines()) == 2
+    assert ATTACKER in lab.do("web", "cat /etc/order82/network.json")
+
+
+def test_prometheus_gets_the_same_where_it_is_wanted(lab: Lab) -> None:
+    said = lab.do(
+        "web",
+        "python3 -c 'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:9100/metrics\").read().decode())' | grep order82_",
+    )
+    assert 'order82_peer_lost_percent{peer="outside"} 0' in said
+    assert "order82_network_sample_seconds" in said
+    assert lab.host("gateway").run("command -v prometheus-node-exporter").rc != 0
+
+
+def test_inspection_sees_a_record_that_is_none(lab: Lab, tmp_path: Path) -> None:
+    drift = Drift(
+        {
+            "gateway": "systemctl disable --now --quiet order82-network",
+            "web": "systemctl kill --signal=STOP order82-network; ip link add unseen type veth peer name unseen2",
+        },
+        {
+            "gateway": "systemctl enable --now --quiet order82-network; sleep 1",
+            "web": "ip link delete unseen; systemctl kill --signal=CONT order82-network",
+        },
+        {"gateway": {"network_state.running"}, "web": {"network_state.recorded"}},
+    )
+    with broken(lab, drift):
+        is_seen(lab.inspect(tmp_path), drift)
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ("{network_state_interval_seconds: 1}", "must be 10 to 3600"),
+        (
+            "{network_state_peers: {upstream: 192.0.2.0/24}}",
+            "is no name (letters, digits, dots and dashes) with an address",
+        ),
+    ],
+)
+def test_what_cant_be_is_refused_in_one_sentence(lab: Lab, variables: str, sentence: str) -> None:
+    said = " ".join(lab.apply("network_state", "gateway", "-e", variables, ok=(2,)).split())
+    assert sentence in said
+    assert "changed=0" in said
+
+
+def test_removal_leaves_the_records(lab: Lab) -> None:
+    lab.apply("network_state", "gateway", "-e", "network_state_state=absent")
+    left = "ls -d /var/lib/order82-network /etc/order82/network.json /etc/systemd/system/order82-network.service"
+    assert lab.do("gateway", left, ok=(2,)) == ""
+    assert "changed=0" in lab.apply("network_state", "gateway", "-e", "network_state_state=absent")
+    assert lab.records("collector1", "network_state", "gateway", "sample {")
+    lab.apply("network_state", "gateway")
