@@ -64,6 +64,19 @@ def rewind(state, entries):
     return cursors.index(chosen)
 
 
+def options(parser):
+    """Add the verbs to the area's parser.
+
+    :return: list of their parsers.
+    """
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    back = verbs.add_parser("rewind", help="before a forwarder starts: go back over what may not have arrived")
+    back.add_argument("state", help="the forwarder's cursor file")
+    back.add_argument("--entries", type=int, required=True, help="how many journal entries to go back at the most")
+    back.set_defaults(run=command)
+    return [back]
+
+
 def command(arguments):
     """order82 forward rewind"""
     entries = rewind(arguments.state, arguments.entries)

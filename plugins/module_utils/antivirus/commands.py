@@ -18,11 +18,12 @@ ALLOWED = "/var/lib/clamav/order82.sfp"
 RELOAD_SECONDS = 300
 
 
-def options(verbs):
+def options(parser):
     """Add the verbs to the area's parser.
 
     :return: list of their parsers.
     """
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     look = verbs.add_parser("list", help="what lies in quarantine / 隔离区清单")
     look.set_defaults(run=command_list)
     back = verbs.add_parser("give-back", help="put a file back where it was found, and let it be / 恢复误报文件")

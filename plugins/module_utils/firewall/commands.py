@@ -8,11 +8,12 @@ import sys
 from . import trial
 
 
-def options(verbs):
+def options(parser):
     """Add the verbs to the area's parser.
 
     :return: list of their parsers.
     """
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     look = verbs.add_parser("state", help="are the rules those that were confirmed? / 规则是否为已确认的规则")
     look.set_defaults(run=command_state)
     begin = verbs.add_parser("try", help="put the rules in force, on trial / 试用新规则")

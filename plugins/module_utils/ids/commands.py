@@ -13,11 +13,12 @@ SETTINGS = "/etc/order82/ids.json"
 STATE = "/var/lib/order82-ids/tend.json"
 
 
-def options(verbs):
+def options(parser):
     """Add the verbs to the area's parser.
 
     :return: list of their parsers.
     """
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     test = verbs.add_parser("test", help="is a test packet seen on each interface? / 自检")
     test.set_defaults(run=command_test)
     update = verbs.add_parser("update", help="put rules together; bad ones change nothing / 更新规则")

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from ..records import settings as record_settings
 from . import engine
 
+INDEX = "/var/lib/order82-index/nat_mapping"
 SETTINGS = "/etc/order82/nat_object_store.json"
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 ELSEWHERE = "the evidence of some candidates is not on this host: it lies on the collectors that have the records"

@@ -11,9 +11,8 @@ import csv
 import io
 
 from . import ask, disclosure, request
-from .place import noted, record_store
+from .place import INDEX, noted, record_store
 
-INDEX = "/var/lib/order82-index/nat_mapping"
 CODES = {"one": 0, "nobody": 3, "unknown": 4, "ambiguous": 5}
 _WORST_FIRST = ("unknown", "ambiguous", "nobody", "one")
 _COLUMNS = (
@@ -37,7 +36,11 @@ _SAYS = {
 
 
 def options(parser):
-    """Give the command line its options."""
+    """Give the command line its options.
+
+    :return: list with the parser, which has no verbs.
+    """
+    parser.set_defaults(run=command)
     parser.add_argument("--case", help="number of the case / 案件编号")
     parser.add_argument("--basis", help="legal basis: the law and the letter that asks / 法律依据")
     parser.add_argument("--officer", action="append", metavar="NAME", help="who asks, with number; twice / 两名民警")
@@ -59,6 +62,7 @@ def options(parser):
     parser.add_argument(
         "--index", metavar="PLACE", help="folder, s3:HOST or s3://BUCKET/PREFIX/HOST; by default %s" % INDEX
     )
+    return [parser]
 
 
 def command(arguments):

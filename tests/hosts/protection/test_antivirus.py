@@ -86,6 +86,8 @@ def test_a_scan_finds_what_nobody_watched_and_leaves_the_record_store_alone(lab:
         ok=(0, 1),
     )
     try:
+        said = lab.do("collector1", "journalctl --sync; journalctl -u order82-antivirus-scan -n 50 -o cat")
+        assert f"/home/ops/{mark}: " in said, said
         is_quarantined(lab, "collector1", f"/home/ops/{mark}")
         until(
             5,
