@@ -88,7 +88,11 @@ def one_interpreter() -> dict[str, str]:
     containers Ansible works as a user's does.
     """
     [mitogen] = find_spec("ansible_mitogen").submodule_search_locations
-    return {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": f"{mitogen}/plugins/strategy"}
+    return {
+        "ANSIBLE_STRATEGY": "mitogen_linear",
+        "ANSIBLE_STRATEGY_PLUGINS": f"{mitogen}/plugins/strategy",
+        "ANSIBLE_TIMEOUT": "300",  # that one start of Python, on a machine that just booted and shares two cores
+    }
 
 
 def take_down(names: Iterable[str]) -> None:

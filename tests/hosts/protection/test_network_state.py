@@ -83,6 +83,40 @@ def test_a_peer_that_is_gone_is_one_alarm_and_so_is_its_return(lab: Lab) -> None
     assert ATTACKER in lab.do("web", "cat /etc/order82/network.json")
 
 
+def test_packets_that_the_host_throws_away_are_an_alarm(lab: Lab) -> None:
+    """Frames of a protocol that nobody there speaks count as dropped; that of an interface on which nobody listens."""
+    frames = (
+        "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('lossy2', 0)); "
+        "[s.send(b'\\xff' * 6 + b'\\x02' + b'\\0' * 5 + b'\\x88\\xb5' + b'\\0' * 46) for _ in range(2000)]"
+    )
+    lab.do("web", "ip link add lossy type veth peer name lossy2; ip link set lossy up; ip link set lossy2 up")
+    try:
+        is_recorded(lab, '"lossy"', seconds=15)  # from the second sample on there is something to compare with
+        lab.do("web", f'sleep 11; python3 -c "{frames}"')
+        is_recorded(lab, "alarm: the interface lossy has", "measure_state", seconds=20)
+        is_recorded(lab, "alarm over: the interface lossy has", "measure_state", seconds=20)
+    finally:
+        lab.do("web", "ip link delete lossy")
+
+
+def test_connection_tracking_that_fills_up_is_an_alarm(lab: Lab) -> None:
+    lab.apply("network_state", "gateway", "-e", "network_state_max_conntrack_percent=1")
+    try:
+        flows = int(lab.do("gateway", "cat /proc/sys/net/netfilter/nf_conntrack_max")) // 100 + 100
+        send = f"s.sendto(b'x', ('{ATTACKER}', 1024 + n % 60000))"
+        lab.do(
+            "gateway",
+            'python3 -c "import socket; '
+            f"socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range({flows} // 60000 + 1)]; "
+            f'[{send} for n in range({flows}) for s in [socks[n // 60000]]]"',
+        )
+        is_recorded(lab, "alarm: connection tracking is full to 1 %", "measure_state", "gateway", seconds=15)
+    finally:
+        lab.apply("network_state", "gateway")
+        lab.do("gateway", f"command -v conntrack >/dev/null && conntrack -D -d {ATTACKER} -p udp >/dev/null", ok=(0, 1))
+    is_recorded(lab, "alarm over: connection tracking is full", "measure_state", "gateway", seconds=30)
+
+
 def test_prometheus_gets_the_same_where_it_is_wanted(lab: Lab) -> None:
     said = lab.do(
         "web",
