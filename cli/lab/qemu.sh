@@ -49,7 +49,7 @@ cat >"$root/usr/local/sbin/enter" <<'PROGRAM'
 #!/bin/sh
 terminal=
 [ ! -t 0 ] || terminal=-t
-exec ssh $terminal -q -i /key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 \
+exec ssh $terminal -q -i /key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=60 \
     ops@169.254.82.2 "sudo $1"
 PROGRAM
 chmod 0755 "$root/usr/local/sbin/machine" "$root/usr/local/sbin/enter"
