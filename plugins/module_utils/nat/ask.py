@@ -126,6 +126,10 @@ class Tracer:
         :param int at: Unix milliseconds.
         :return: Row, or None where no plan had blocks.
         """
+        with self.place.in_one_sentence():
+            return self._again(self._example, at)
+
+    def _example(self, at):
         self._connect(False)
         for _gateway, force in standing.forces(self.standing.sums(at, at), at, at):
             rows = self.plans.read(force.plan, "kind = 'block'")
