@@ -68,7 +68,8 @@ class Recipe:
 def recipe_of(image: str) -> Recipe:
     """The recipe of an image."""
     if image == QEMU:
-        return Recipe("bookworm", EMULATOR, [HERE / "qemu.sh"])
+        # QEMU 10: a program starts in it in half the time that it takes in bookworm's 7.2.
+        return Recipe("trixie", EMULATOR, [HERE / "qemu.sh"])
     suite = SUITES[image.removesuffix(MACHINE)]
     usual = [*PACKAGES, *ALSO[suite]]
     if image.endswith(MACHINE):
