@@ -28,8 +28,9 @@ def run(spared):
     """
     seen = {}
     cursor = _read_cursor()
-    since = ["--no-tail", "--after-cursor=%s" % cursor] if cursor else ["--lines=0"]
-    argv = ["journalctl", "--follow", *since, "--output=json", "--output-fields=MESSAGE"]
+    # The first time from the journal's beginning: something may have been found before this ran.
+    since = ["--after-cursor=%s" % cursor] if cursor else []
+    argv = ["journalctl", "--follow", "--no-tail", *since, "--output=json", "--output-fields=MESSAGE"]
     for line in processes.lines([*argv, *("--unit=%s" % unit for unit in UNITS)]):
         entry = json.loads(line)
         path = found_in(entry.get("MESSAGE"))
