@@ -19,12 +19,9 @@ WRITE_TEST_FILE = r"printf '%s%s' 'X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-' 
 MIRROR = "/srv/mirror-of-signatures/site.hdb"
 
 
-def is_quarantined(lab: Lab, host: str, path: str, seconds: float = 5) -> dict:
-    """It is gone, and both collectors know it within five seconds; give back what the quarantine knows.
-
-    :param seconds: in which it is gone; what is found by a scan at a time, which gives way to all else, has no promise.
-    """
-    until(seconds, lambda: not lab.host(host).file(path).exists, f"{path} is taken away")
+def is_quarantined(lab: Lab, host: str, path: str) -> dict:
+    """It is gone, and both collectors know it within five seconds; give back what the quarantine knows."""
+    until(5, lambda: not lab.host(host).file(path).exists, f"{path} is taken away")
     for collector in COLLECTORS:
         until(
             5,
@@ -92,7 +89,7 @@ def test_a_scan_finds_what_nobody_watched_and_leaves_the_record_store_alone(lab:
         said = lab.do("collector1", "journalctl --sync; journalctl -u order82-antivirus-scan -n 50 -o cat")
         assert f"/home/ops/{mark}: " in said, said
         try:
-            is_quarantined(lab, "collector1", f"/home/ops/{mark}", seconds=60)
+            is_quarantined(lab, "collector1", f"/home/ops/{mark}")
         except AssertionError as error:
             pytest.fail(f"{error}: {lab.do('collector1', 'journalctl -u order82-antivirus -n 5 -o short-precise')}")
         until(
