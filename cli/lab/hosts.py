@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's hosts: making containers that are whole systems, waiting until they have booted, and removing them.
 
-A virtual machine is in a container too, which holds its emulator instead of a system: see machines.py.
+A virtual machine is in a container too, whose one process is the machine's kernel: see machines.py.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The base images: what a freshly installed Debian server is, and nothing that a role would install.
 
-Each release has one for containers and one for virtual machines, and one more holds the emulator. They are made by
-mmdebstrap from the machine's usual Debian mirror, so no container registry is needed, and are kept under the hash of
-what makes them. A file gets its final name only when it is whole.
+Each release has one for containers and one for virtual machines; one more is for the containers that these run in, and
+one gives nothing but their kernel. They are made by mmdebstrap from the machine's usual Debian mirror, so no container
+registry is needed, and are kept under the hash of what makes them. A file gets its final name only when it is whole.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ PACKAGES = [
 # fmt: on
 # journald seals its files with libgcrypt, which only trixie's systemd does not depend on.
 ALSO = {"bookworm": [], "trixie": ["libgcrypt20"]}
-KERNEL = ["linux-image-cloud-amd64", "udev", "zstd"]
-EMULATOR = ["qemu-system-x86", "qemu-utils", "iproute2", "netcat-openbsd", "openssh-client"]
-QEMU = "qemu"
+DEVICES = ["udev"]
+COMPILER = ["linux-source-6.12", "gcc", "libc6-dev", "make", "flex", "bison", "bc", "kmod", "xz-utils"]
+KERNEL = "kernel"
+"""The image in which the kernel of virtual machines is made, and of which nothing else is kept."""
+AROUND = ["iproute2", "netcat-openbsd", "openssh-client"]
+BOX = "box"
 """The image of the containers in which virtual machines run."""
 MACHINE = "-machine"
 """What stands after a release's name in the name of its image for virtual machines."""
@@ -53,11 +56,13 @@ def digest(*parts: str | bytes) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes an image: a release's packages, and scripts that get its root when these are in it."""
+    """What makes an image: a release's packages, and scripts that get its root and its folder when these are in it."""
 
     suite: str
     packages: list[str]
     scripts: list[Path]
+    whole: bool = True
+    """Whether all of it is kept, or only what a script puts into the folder."""
 
     @property
     def content(self) -> str:
@@ -67,13 +72,14 @@ class Recipe:
 
 def recipe_of(image: str) -> Recipe:
     """The recipe of an image."""
-    if image == QEMU:
-        # QEMU 10: a program starts in it in half the time that it takes in bookworm's 7.2.
-        return Recipe("trixie", EMULATOR, [HERE / "qemu.sh"])
+    if image == KERNEL:
+        return Recipe("trixie", COMPILER, [HERE / "kernel.sh"], whole=False)
+    if image == BOX:
+        return Recipe("trixie", AROUND, [HERE / "uml.sh"])
     suite = SUITES[image.removesuffix(MACHINE)]
     usual = [*PACKAGES, *ALSO[suite]]
     if image.endswith(MACHINE):
-        return Recipe(suite, [*usual, *KERNEL], [HERE / "image.sh", HERE / "machine.sh"])
+        return Recipe(suite, [*usual, *DEVICES], [HERE / "image.sh", HERE / "machine.sh"])
     return Recipe(suite, usual, [HERE / "image.sh"])
 
 
@@ -115,10 +121,11 @@ def build(image: str) -> None:
     for folder in (half, scratch):
         shutil.rmtree(folder, ignore_errors=True)  # usually there is none; what can't go makes mkdir fail
         folder.mkdir(parents=True)
-    hooks = [f'--customize-hook=copy-out "/{path}" "{half}"' for path in KEPT]
-    hooks += [f'--customize-hook=sh "{script}" "$1"' for script in recipe.scripts]
+    hooks = [f'--customize-hook=copy-out "/{path}" "{half}"' for path in KEPT if recipe.whole]
+    hooks += [f'--customize-hook=sh "{script}" "$1" "{half}"' for script in recipe.scripts]
     include = f"--include={','.join(recipe.packages)}"
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *hooks, recipe.suite, half / "root.tar"]
+    target = [half / "root.tar"] if recipe.whole else ["--format=null", "/dev/null"]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *hooks, recipe.suite, *target]
     result = run(command, env=os.environ | {"TMPDIR": str(scratch)})
     shutil.rmtree(scratch)
     if result.returncode:

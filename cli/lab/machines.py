@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hosts with a kernel and a clock of their own: virtual machines, where a container shares both with this machine.
 
-The machine runs in a container that holds nothing but its emulator, so it has the networks, the process id and the end
-of any other host. Inside it each network's interface is bridged to the machine's own, and one more link, which leads
-nowhere else, is for SSH. It is emulated in software: KVM is not everywhere, and where it is it may not work.
+The machine's kernel is Debian's user-mode-linux, the Linux kernel as a program: it needs no KVM, which is not
+everywhere and may not work where it is, and its programs run on the real processor, as in no emulator. It runs in a
+container that holds nothing else, so it has the networks, the process id and the end of any other host. Inside it each
+network's interface is bridged to the machine's own, and one more link, which leads nowhere else, is for SSH.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import hashlib
 import io
 import ipaddress
 import shlex
-import shutil
 import tarfile
 import tempfile
 import time
@@ -27,37 +27,49 @@ from .inventory import Host, Lab
 from .lock import waiting_for
 from .namespace import podman
 
-FIRST_PROCESS = "qemu-system-x86"
-"""The name of the container's first process, as the kernel cuts it."""
+FIRST_PROCESS = "linux"
+"""The name of the container's first process."""
 GUEST = "169.254.82.2"
-"""The machine's address on the link for SSH; qemu.sh and machine.sh have the same."""
+"""The machine's address on the link for SSH; uml.sh and machine.sh have the same."""
 DISK_BYTES = 8 << 30
 BOOT_SECONDS = 300
 
 
 def ensure(image: str) -> None:
-    """Have what machines of a release need: the emulator's image, a disk with a fresh system, and its kernel."""
-    images.ensure(images.QEMU)
-    name = image + images.MACHINE
-    folder = images.folder_of(name)
+    """Have what machines of a release need: the image around them, a disk with a fresh system, and its kernel."""
+    images.ensure(images.BOX)
+    ensure_kernel()
+    name, disk = image + images.MACHINE, disk_of(image)
     with waiting_for(f"image-{name}"):
         images.ensure_files(name)
-        if not (folder / "initrd").exists():
+        if not disk.exists():
             with timed(f"making the disk of {name}"):
-                make_disk(folder)
+                make_disk(images.folder_of(name), disk)
 
 
-def make_disk(folder: Path) -> None:
-    """Turn a root file system into a disk, a kernel and its first file system, which comes last."""
+def ensure_kernel() -> None:
+    """Have the machines' kernel: it is made from its source, which takes two processors eight minutes, once."""
+    with waiting_for(f"image-{images.KERNEL}"):
+        images.ensure_files(images.KERNEL)
+
+
+def disk_of(image: str) -> Path:
+    """The disk with a fresh system, for the kernel whose modules are on it."""
+    kernel = images.folder_of(images.KERNEL).name
+    return images.folder_of(image + images.MACHINE) / f"{kernel}.disk"
+
+
+def make_disk(folder: Path, disk: Path) -> None:
+    """Turn a root file system into a disk, with the kernel's modules on it."""
+    half = disk.with_suffix(".half")
+    half.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=images.SCRATCH, prefix="order82-disk-") as scratch:
         run(["tar", "-C", scratch, "-xf", folder / "root.tar"], failing="unpacking the machine's system")
-        disk = folder / "disk.raw"
-        make = ["mke2fs", "-q", "-F", "-t", "ext4", "-d", scratch, disk, f"{DISK_BYTES >> 20}M"]
+        modules = images.folder_of(images.KERNEL) / "modules.tar"
+        run(["tar", "-C", f"{scratch}/usr", "-xf", modules], failing="unpacking the modules of the machine's kernel")
+        make = ["mke2fs", "-q", "-F", "-t", "ext4", "-d", scratch, half, f"{DISK_BYTES >> 20}M"]
         run(make, failing="making the machine's disk")
-        for pattern, name in (("vmlinuz-*", "vmlinuz"), ("initrd.img-*", "initrd")):
-            [found] = Path(scratch, "boot").glob(pattern)
-            shutil.copyfile(found, folder / f"{name}.half")
-            (folder / f"{name}.half").rename(folder / name)
+    half.rename(disk)
 
 
 def run_words(lab: Lab, host: Host, volume: str) -> list[str]:
@@ -66,11 +78,12 @@ def run_words(lab: Lab, host: Host, volume: str) -> list[str]:
     words = [
         "--systemd=false",
         f"--volume={volume}:/machine",
-        f"--volume={images.folder_of(host.image + images.MACHINE)}:/image:ro",
+        f"--volume={images.folder_of(images.KERNEL) / 'linux'}:/linux:ro",
+        f"--volume={disk_of(host.image)}:/image/disk:ro",
         f"--volume={settings_file(lab.name, host.name)}:/settings:ro",
         f"--volume={mirror_file(lab.name, host.name)}:/mirror:ro",
         f"--volume={state / 'key'}:/key:ro",
-        images.reference_of(images.QEMU),
+        images.reference_of(images.BOX),
         "/usr/local/sbin/machine",
     ]
     return [*words, *(f"{network}={hardware_address(lab.name, host.name, network)}" for network in host.addresses)]
@@ -126,7 +139,7 @@ def addresses_script(lab: Lab, host: Host) -> str:
     for number, (network, address) in enumerate(host.addresses.items(), start=1):
         length = ipaddress.ip_network(lab.networks[network]).prefixlen
         lines += [
-            f"ip link set eth{number} name {network}",
+            f"ip link set vec{number} name {network}",
             f"ip address add {address}/{length} dev {network}",
             f"ip link set {network} up",
         ]
