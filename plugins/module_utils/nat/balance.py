@@ -49,13 +49,13 @@ class Balance(NamedTuple):
 def lost_between(before, after):
     """How many translations ended unseen between two runs, at the least.
 
-    What was held, and what began since, is held now, or was recorded as ended, or is lost.
+    What was held, and what began since, is held now, or was recorded as ended by either run, or is lost.
 
     :param Balance before: as the run before left it.
     :param Balance after: of the first look of this run.
     """
     grown = _grown(before.plan, before.packets, after.plan, after.packets)
-    missing = before.held + grown - (before.ended_now - before.ended) - after.held
+    missing = before.held + grown - (before.ended_now - before.ended) - after.ended - after.held
     return max(0, missing - before.slack - after.slack)
 
 

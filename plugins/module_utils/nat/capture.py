@@ -230,13 +230,14 @@ class Ended:
     :param int buffer_bytes: how much may wait for us; 0 leaves the system's default.
     :param bool reliable: the kernel keeps a connection that ended until its notice found room, so that none is lost.
         Without it a notice that finds no room is gone. The kernel counts either as a drop.
+    :param int descriptor: a socket of an earlier one that still listens; None for a new one.
     """
 
-    def __init__(self, decoder, buffer_bytes=BUFFER_BYTES, reliable=True):
+    def __init__(self, decoder, buffer_bytes=BUFFER_BYTES, reliable=True, descriptor=None):
         self.decoder = decoder
         self.unreadable = 0
         self._reliable = reliable
-        self._socket = _socket()
+        self._socket = _socket() if descriptor is None else socket.socket(fileno=descriptor)
         try:
             if buffer_bytes:
                 self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)

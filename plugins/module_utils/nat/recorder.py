@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 
-from .. import chrony, journal
+from .. import chrony, journal, service_manager
 from . import capture as kernel
 from . import lines, settings, texts
 from .balance import Balance, Growth, State, lost_between
@@ -22,6 +22,7 @@ from .balance import Balance, Growth, State, lost_between
 BEAT_SECONDS = 30  # an answer about the last moments waits for the next beat
 DRAIN_SECONDS = 20  # the longest that a stop waits for notices that still come
 _READ_AT_ONCE = 2000  # notices
+_SOCKET = "ended"  # its name in systemd's keeping
 _PAUSE_SECONDS = 0.02  # notices that come together cost less than one by one
 
 
@@ -48,19 +49,26 @@ class _Run:
         self.clock = chrony.Clock()
 
     def start(self):
-        """Listen first, then look at what is open: so nothing falls between."""
+        """Listen first, then look at what is open: so nothing falls between.
+
+        The socket outlives this run in systemd's keeping: what ends while the next one starts, waits in it.
+        """
         if self.settings.capture:
             faults = kernel.settings_faults()
             if faults:
                 raise kernel.CaptureError("; ".join(faults) + " (the role nat_gateway sets it)")
             self.decoder = kernel.Decoder(self.settings.public)
-            self.notices = kernel.Ended(self.decoder, self.settings.buffer_bytes, self.settings.reliable)
+            kept = service_manager.kept(_SOCKET)
+            self.notices = kernel.Ended(self.decoder, self.settings.buffer_bytes, self.settings.reliable, kept)
+            if kept is None:
+                service_manager.keep(_SOCKET, self.notices.fileno())
         before = self.state.load()
         self.clock.ask().join(chrony.SECONDS)
         clock = time.monotonic()
         self.next_look = clock + self.settings.snapshot_seconds
         self.next_beat = clock + BEAT_SECONDS
         self.recorder.write_plan()
+        self._drain()
         self.look_at_all()
         if before and self.settings.capture:
             self.lost_before = lost_between(before, self.balance)
@@ -238,6 +246,7 @@ def run(path=settings.PATH, write=None):
         signal.signal(number, note)
     one = _Run(settings.load(path), write or _print)
     one.start()
+    service_manager.ready()
     while not asked & {signal.SIGTERM, signal.SIGINT}:
         if signal.SIGHUP in asked:
             asked.discard(signal.SIGHUP)

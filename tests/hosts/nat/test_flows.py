@@ -51,6 +51,31 @@ def test_translations_outlive_the_recorder(lab: Lab, gateways: dict[str, Gateway
         until(20, lambda at=collector: not missing(lab, at, gateway, flows), f"every translation on {collector}")
 
 
+def test_translations_that_end_while_the_recorder_restarts_are_recorded(
+    lab: Lab, gateways: dict[str, Gateway], mark: str
+) -> None:
+    """The kernel tells of them once; what it says waits for the recorder's next run."""
+    gateway = gateways["gateway2"]
+    addresses = by_mode(gateway)["sessions"][:3]
+    flows = send(lab, gateway, mark, 30, addresses)
+    lab.do(gateway.name, "systemctl restart order82-nat-record")  # its beat says nothing of losses before
+    ends = "; ".join(f"conntrack -D -s {address} >/dev/null" for address in addresses)
+    lab.do(
+        gateway.name,
+        f"systemctl kill --signal=KILL order82-nat-record; {ends}; "
+        "until systemctl --quiet is-active order82-nat-record; do sleep 0.1; done",
+    )
+
+    def ended(collector: str) -> bool:
+        known = recorded(lab, collector, gateway)
+        return all(any(end is not None for _begin, end in known.get(flow[:5], ())) for flow in flows)
+
+    for collector in ("collector1", "collector2"):
+        until(20, lambda at=collector: ended(at), f"the end of every translation on {collector}")
+    beat = lab.do(gateway.name, "journalctl -t order82-nat-mapping -o cat -n 1 -g '^beat'")
+    assert " lost=0 " in beat
+
+
 def test_an_exhausted_block_takes_nobody_elses_ports(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
     """A datagram from each of more ports than are its own: 512, or two blocks of 1,000.
 

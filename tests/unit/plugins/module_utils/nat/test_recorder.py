@@ -219,6 +219,7 @@ BEFORE = balance.Balance("a", 1000, 0, 50, 200, 210)  # ten more were recorded a
         (balance.Balance("a", 1000, 0, 30, 0, 0), 10),  # ten of the old ones ended
         (balance.Balance("a", 1100, 0, 140, 0, 0), 0),  # new ones, all still there
         (balance.Balance("a", 1100, 0, 40, 0, 0), 100),  # new ones, gone again
+        (balance.Balance("a", 1100, 0, 40, 90, 90), 10),  # of which the socket that was kept told of ninety
         (balance.Balance("a", 1100, 30, 40, 0, 0), 70),  # thirty may have begun during the look
         (balance.Balance("b", 60, 0, 40, 0, 0), 60),  # another plan was loaded
         (balance.Balance("a", 1000, 0, 45, 0, 0), 0),  # more than there can be is no loss
@@ -267,8 +268,11 @@ class Kernel:
     def Decoder(self, public):
         return public
 
-    def Ended(self, decoder, buffer_bytes, reliable):
+    def Ended(self, decoder, buffer_bytes, reliable, descriptor):
         return self
+
+    def fileno(self):
+        return -1
 
     def Open(self, decoder):
         return Look(self.open)
