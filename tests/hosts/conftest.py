@@ -57,11 +57,9 @@ class Lab:
 
     def baseline(self, *words: str) -> None:
         """Run ./baseline lab WORDS on this lab."""
-        subprocess.run(
-            [str(CHECKOUT / "baseline"), "lab", words[0], "-i", str(self.inventory), *words[1:]],
-            check=True,
-            capture_output=True,
-        )
+        command = [str(CHECKOUT / "baseline"), "lab", words[0], "-i", str(self.inventory), *words[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
     def restart(self, name: str) -> None:
         """Restart a host, as by its power button, and wait until it has booted."""
