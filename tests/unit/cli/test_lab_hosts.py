@@ -51,7 +51,7 @@ def test_routes_and_sysctls_are_shell_that_can_not_be_broken_out_of() -> None:
 def test_a_machine_names_its_interfaces_after_their_networks() -> None:
     machine = replace(GATE, virtual=True)
     assert machines.addresses_script(LAB, machine).splitlines()[:2] == [
-        "ip link set eth1 name inside",
+        "ip link set vec1 name inside",
         "ip address add 10.9.1.1/24 dev inside",
     ]
     words = hosts.run_words(LAB, machine)
