@@ -56,7 +56,11 @@ def static(quick: bool) -> Count:
 
 def machine_kernel() -> Count:
     """Have the kernel of virtual machines, beside the steps that use one processor."""
-    machines.ensure_kernel()
+    try:
+        machines.ensure_kernel()
+    except BaselineError as error:
+        say(f"FAILED  the kernel of virtual machines: {error}")
+        return Count(failed=1)
     return Count()
 
 
