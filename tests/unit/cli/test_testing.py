@@ -7,7 +7,7 @@ import pytest
 
 from cli.testing.sanity import as_sanity, is_left_out
 from cli.testing.steps import Count, as_one, as_pytest, as_scenario, pytest_count
-from cli.testing.suite import add_up, has_machine, largest_first, scenario, scenario_names
+from cli.testing.suite import add_up, has_machine, largest_first, scenario_names
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,3 @@ def test_the_largest_scenario_begins_first_and_none_is_left_out():
 
 def test_a_scenario_with_a_virtual_machine_is_told_from_others():
     assert [name for name in scenario_names() if has_machine(name)] == ["kernel"]
-
-
-def test_one_scenario_uses_ansible_as_a_user_does():
-    assert [name for name in scenario_names() if "ANSIBLE_STRATEGY" not in scenario(name).env] == ["site"]
