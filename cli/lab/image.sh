@@ -45,6 +45,12 @@ chroot "$root" systemctl --quiet enable ssh.service ssh-host-keys.service lab-ne
 chroot "$root" systemctl --quiet mask systemd-modules-load.service systemd-udevd.service systemd-udev-trigger.service \
     systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-binfmt.service proc-sys-fs-binfmt_misc.automount \
     apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service
+# Nor has it disks, consoles or a firmware for which systemd's generators could make units; each reload runs them all.
+mkdir -p "$root/etc/systemd/system-generators"
+for generator in "$root"/usr/lib/systemd/system-generators/systemd-*; do
+    [ "${generator##*/}" = systemd-sysv-generator ] ||
+        ln -s /dev/null "$root/etc/systemd/system-generators/${generator##*/}"
+done
 ln -s /dev/null "$root/etc/sysctl.d/50-pid-max.conf"
 ln -s /dev/null "$root/etc/sysctl.d/99-protect-links.conf"
 
