@@ -170,7 +170,8 @@ DRIFTS = {
     "nobody watches, and no signatures": Drift(
         {
             "web": "systemctl stop clamav-clamonacc",
-            "gateway": "mv /var/lib/clamav/site.hdb /root/; systemctl restart clamav-daemon; sleep 2",
+            "gateway": "mv /var/lib/clamav/site.hdb /root/; systemctl restart clamav-daemon; "
+            "timeout 30 sh -c 'while systemctl --quiet is-active clamav-daemon; do sleep 0.2; done'",
         },
         {
             "web": "systemctl start clamav-clamonacc; sleep 1",

@@ -83,20 +83,34 @@ def test_a_peer_that_is_gone_is_one_alarm_and_so_is_its_return(lab: Lab) -> None
     assert ATTACKER in lab.do("web", "cat /etc/order82/network.json")
 
 
-def test_packets_that_the_host_throws_away_are_an_alarm(lab: Lab) -> None:
-    """Frames of a protocol that nobody there speaks count as dropped; that of an interface on which nobody listens."""
+# Frames of a protocol that nobody there speaks count as dropped; that of an interface on which nobody listens. A tunnel
+# whose other end can't be reached sends nothing of what it is given.
+LOSSY = "ip link add lossy type veth peer name lossy2; ip link set lossy up; ip link set lossy2 up"
+FAULTY = (
+    "ip route add unreachable 203.0.113.82; "
+    "ip link add faulty type vxlan id 82 dstport 4790 remote 203.0.113.82; ip link set faulty up"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "sends", "counted"),
+    [("lossy", LOSSY, "lossy2", "dropped"), ("faulty", FAULTY, "faulty", "with errors")],
+)
+def test_packets_that_are_thrown_away_are_an_alarm(lab: Lab, name: str, made: str, sends: str, counted: str) -> None:
     frames = (
-        "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('lossy2', 0)); "
+        f"import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('{sends}', 0)); "
         "[s.send(b'\\xff' * 6 + b'\\x02' + b'\\0' * 5 + b'\\x88\\xb5' + b'\\0' * 46) for _ in range(2000)]"
     )
-    lab.do("web", "ip link add lossy type veth peer name lossy2; ip link set lossy up; ip link set lossy2 up")
+    lab.do("web", made)
     try:
-        is_recorded(lab, '"lossy"', seconds=15)  # from the second sample on there is something to compare with
+        is_recorded(lab, f'"{name}"', seconds=15)  # from the second sample on there is something to compare with
         lab.do("web", f'sleep 11; python3 -c "{frames}"')
-        is_recorded(lab, "alarm: the interface lossy has", "measure_state", seconds=20)
-        is_recorded(lab, "alarm over: the interface lossy has", "measure_state", seconds=20)
+        is_recorded(lab, f"alarm: the interface {name} has", "measure_state", seconds=20)
+        for line in lab.records(COLLECTORS[0], "measure_state", "web", f"alarm: the interface {name} has"):
+            assert f" packets {counted} a minute" in line
+        is_recorded(lab, f"alarm over: the interface {name} has", "measure_state", seconds=20)
     finally:
-        lab.do("web", "ip link delete lossy")
+        lab.do("web", f"ip link delete {name}; ip route delete unreachable 203.0.113.82", ok=(0, 2))
 
 
 def test_connection_tracking_that_fills_up_is_an_alarm(lab: Lab) -> None:
