@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hosts with a kernel and a clock of their own: virtual machines, where a container shares both with this machine.
 
-The machine's kernel is Debian's user-mode-linux, the Linux kernel as a program: it needs no KVM, which is not
-everywhere and may not work where it is, and its programs run on the real processor, as in no emulator. It runs in a
-container that holds nothing else, so it has the networks, the process id and the end of any other host. Inside it each
-network's interface is bridged to the machine's own, and one more link, which leads nowhere else, is for SSH.
+The machine's kernel is Linux as a program (kernel.sh): it needs no KVM, which is not everywhere and may not work where
+it is, and its programs run on the real processor, as in no emulator. It runs in a container that holds nothing else, so
+it has the networks, the process id and the end of any other host. Inside it each network's interface is bridged to the
+machine's own, and one more link, which leads nowhere else, is for SSH.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def scenario(name: str) -> Step:
 def one_interpreter() -> dict[str, str]:
     """Ansible by Mitogen, whose modules run in one Python on the host; Ansible itself starts one for each task.
 
-    A run of the collection takes half the time. The scenario site says otherwise where it applies the whole.
+    A run of the collection takes half the time. A scenario's molecule.yml says where Ansible works as a user's does.
     """
     [mitogen] = find_spec("ansible_mitogen").submodule_search_locations
     return {
