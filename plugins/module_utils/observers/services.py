@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ._registry import Argument, Observer, command
 
 _PROPERTIES = (
@@ -14,10 +16,26 @@ _PROPERTIES = (
     "NRestarts",
     "Result",
 )
+_STEADY = 10
+"""How many seconds a service must have run that systemd had to restart, until it counts as running."""
 
 
 def _look(units):
-    """The facts of each unit, from one call of systemctl: it answers in the order of the question."""
+    """The facts of each unit. One that ends whenever it was started is active for moments, and does not run."""
+    seen = _shown(units)
+    restarted = {unit: facts for unit, facts in seen.items() if facts["active"] and facts["restarts"]}
+    young = _STEADY - min((time.monotonic() - facts["since"] for facts in restarted.values()), default=_STEADY)
+    if young > 0:
+        time.sleep(young)
+        later = _shown(list(restarted))
+        for unit, facts in later.items():
+            facts["active"] = facts["active"] and facts["since"] == restarted[unit]["since"]
+        seen.update(later)
+    return seen
+
+
+def _shown(units):
+    """What one call of systemctl says of them: it answers in the order of the question."""
     shown = command(["systemctl", "show", "--property", ",".join(_PROPERTIES), "--", *units])
     blocks = shown.strip("\n").split("\n\n") if units else []
     return {
@@ -34,12 +52,15 @@ def _facts(values):
         "state": values["ActiveState"] + "/" + values["SubState"],
         "starts_at_boot": values["UnitFileState"] in ("enabled", "static", "generated", "alias", "indirect"),
         "result": values.get("Result") or "unknown",
+        "since": int(values.get("ActiveEnterTimestampMonotonic") or 0) / 1e6,
         "restarts": int(values.get("NRestarts") or 0),
     }
 
 
 def _unit(unit):
-    return _look([unit])[unit]
+    facts = _look([unit])[unit]
+    del facts["since"]
+    return facts
 
 
 def _units(units):
@@ -58,7 +79,7 @@ OBSERVERS = {
         arguments={"units": Argument(list, "units with their suffixes", required=True)},
         facts={
             "states": "dict: unit to ActiveState/SubState in systemd's words",
-            "inactive": "list: those that do not run",
+            "inactive": "list: those that do not run, or do so for moments only and are restarted over and over",
             "not_at_boot": "list: those that would not start by themselves",
         },
     ),
@@ -69,7 +90,7 @@ OBSERVERS = {
         facts={
             "loaded": "bool: systemd knows and can start it",
             "masked": "bool: it was made unstartable",
-            "active": "bool: it runs now (a timer: it waits for its time)",
+            "active": "bool: it runs now, and not for a moment between two restarts (a timer: it waits for its time)",
             "state": "str: ActiveState/SubState in systemd's words",
             "starts_at_boot": "bool: it is enabled, or another unit pulls it in",
             "result": "str: how its last run ended; success is systemd's word for well",
