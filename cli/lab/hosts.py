@@ -124,6 +124,11 @@ def network_file(lab: str, host: str) -> Path:
     return state_of(lab) / f"{host}.network"
 
 
+def mirror_file(lab: str, host: str) -> Path:
+    """The file that says which content of the mirror a host's apt knows."""
+    return state_of(lab) / f"{host}.mirror"
+
+
 def network_script(host: Host) -> str:
     """The text of that file."""
     lines = [f"sysctl -q -w {shlex.quote(f'{key}={value}')}" for key, value in sorted(host.sysctls.items())]
@@ -153,6 +158,7 @@ def start(lab: Lab, host: Host, public_key: str) -> None:
     enter(lab.name, host, FIRST_BOOT, failing=f"the boot of {host.name}", input=public_key)
     if not host.virtual:
         refuse_clock(lab.name, host)
+    mirror_file(lab.name, host.name).unlink(missing_ok=True)  # of a host of this name that podman removed
     refresh_mirror(lab, host)
     if host.setup:
         enter(lab.name, host, f"set -eu\n{host.setup}", failing=f"lab_setup of {host.name}")
@@ -186,7 +192,7 @@ def refresh_mirror(lab: Lab, host: Host) -> None:
     A virtual machine has its mirror on a disk, and is made anew where that is no longer the present one.
     """
     content = mirror.folder(host.image).name
-    mark = state_of(lab.name) / f"{host.name}.mirror"
+    mark = mirror_file(lab.name, host.name)
     if mark.exists() and mark.read_text() == content:
         return
     script = "apt-get -qq update"
