@@ -29,6 +29,12 @@ def a_service_that_nobody_allowed(lab: Lab) -> Iterator[None]:
     lab.do("web", "systemctl stop unwanted", ok=(0, 5))
 
 
+@pytest.fixture(autouse=True)
+def users_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mitogen keeps the connection that it has; a user's Ansible asks SSH anew, and notices rules that shut it out."""
+    monkeypatch.setenv("ANSIBLE_STRATEGY", "linear")
+
+
 DRIFTS = {
     "a rule more, and one less": Drift(
         {
