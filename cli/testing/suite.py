@@ -48,7 +48,7 @@ def test(options: argparse.Namespace) -> int:
 
 def static(quick: bool) -> Count:
     """All that needs no lab; `quick` leaves out what takes minutes."""
-    total = add_up(step.run() for step in quick_steps())
+    total = add_up(side_by_side(Step.run, quick_steps()))
     return total if quick else total + sanity.check() + clickhouse.check()
 
 
