@@ -125,7 +125,9 @@ def build(image: str) -> None:
     hooks += [f'--customize-hook=sh "{script}" "$1" "{half}"' for script in recipe.scripts]
     include = f"--include={','.join(recipe.packages)}"
     target = [half / "root.tar"] if recipe.whole else ["--format=null", "/dev/null"]
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *hooks, recipe.suite, *target]
+    # What it mounts goes with it, even where it is killed: mounts that stay would keep the next build from this place.
+    command = ["unshare", "--mount", "mmdebstrap", "--quiet", "--variant=minbase"]
+    command += [include, *hooks, recipe.suite, *target]
     result = run(command, env=os.environ | {"TMPDIR": str(scratch)})
     shutil.rmtree(scratch)
     if result.returncode:

@@ -34,10 +34,13 @@ LAB_PACKAGES = [
     "freeradius",
     "freeradius-utils",
     "hping3",
+    "mariadb-server",
     "nftables",
     "nginx",
     "nmap",
+    "postgresql",
     "sl",
+    "slapd",
     "tcpdump",
     "udhcpc",
 ]
