@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -113,13 +114,23 @@ class Lab:
         return json.loads((reports / "latest" / "result.json").read_text())
 
     def records(self, collector: str, record_class: str, host: str, containing: str) -> list[str]:
-        """The lines of today's file of a class and host on a collector that contain a text."""
-        path = f"/srv/records/{record_class}/$(date -u +%F)/{host}.log"
-        return self.do(collector, f"grep -aF -e '{containing}' {path}", ok=(0, 1)).splitlines()
+        """The lines of a class and host on a collector that contain a text, of all days, the oldest first."""
+        files = f"/srv/records/{record_class}/*/{host}.log"
+        return self.do(collector, f"grep -haF -e '{containing}' {files}", ok=(0, 1)).splitlines()
 
     def order82(self, collector: str, *words: str) -> Any:
         """What `order82 WORDS --json` prints on a collector."""
         return json.loads(self.do(collector, f"order82 {' '.join(words)} --json"))
+
+
+def changed(said: str) -> dict[str, str]:
+    """How many tasks changed something, by host where any did, as a playbook's last lines have it.
+
+    :raises AssertionError: there are no such lines.
+    """
+    recap = re.findall(r"^(\S+) +: .*changed=(\d+)", said, re.MULTILINE)
+    assert recap, said[-2000:]
+    return {host: number for host, number in recap if number != "0"}
 
 
 def until(seconds: float, found: Callable[[], Any], what: str) -> Any:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import Lab, until
+from ..conftest import Lab, changed, until
 
 COLLECTORS = ("collector1", "collector2")
 MANAGED = (*COLLECTORS, "gateway", "web")
+
+
+def test_applied_again_nothing_changes(lab: Lab) -> None:
+    assert changed(lab.play("site.yml")) == {}
 
 
 def test_subscriber_reaches_the_outside_through_the_gateway(lab: Lab) -> None:
