@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """NAT records: bytes a record, how long a day takes to index, and how long a trace takes, beside nfdump in the same run.
 
-The day is made up: 20,000 subscribers (zipf 0.8) behind 64 public addresses, random ports (the worst case for
-compression), times in milliseconds, written in order of end as real record lines. nfdump gets up to 5 million of the
-same sessions as IPFIX over loopback; its scan of more is that file several times (--links). Needs the Debian packages
-nfdump and zstd, and the Python module duckdb. 50 million records need 12 GB in the temporary folder (TMPDIR) and about
-15 minutes. Times are those of a shared machine: the processor time of the build stands beside them.
+The day is made up (_nat_day.py). nfdump gets up to 5 million of the same sessions as IPFIX over loopback. Needs the
+Debian packages nfdump and zstd, and the Python module duckdb. 50 million records need 12 GB in the temporary folder
+(TMPDIR) and about 15 minutes. Times are those of a shared machine: the processor time of the build stands beside them.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import socket
 import statistics
 import struct
@@ -28,11 +25,9 @@ import tempfile
 import time
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-PLUGINS = CHECKOUT / "plugins"
-sys.path.insert(0, str(PLUGINS))
-
-from module_utils.nat import ask, catalogue, engine, lines, request, times
+from _nat_day import BEGIN, DAY, PLUGINS, write_day  # and with it the path of module_utils
+from _nfdump import Nfdump, run
+from module_utils.nat import ask, catalogue, engine, request, times
 
 FULL, PLAIN, LEAST = 13, 10, 5
 """The most bytes of index a record: all there is; without destination; whole seconds without ports of the inside."""
@@ -52,16 +47,8 @@ BUILD_RATE = 50_000_000 / 90
 BUILD_MEGABYTES = 2500
 """The most memory of a build (resident, with the pages of files it maps)."""
 
-DAY = datetime.date(2026, 9, 21)
-BEGIN = catalogue.start(DAY.isoformat())
 DAYS = 60
-SUBSCRIBERS, PUBLIC, DESTINATIONS = 20000, 64, 200000
-SLICE = 500_000
-PORT = 29995
-NFDUMP_MOST = 5_000_000
 JUDGED_FROM = 50_000_000
-_IPFIX = ((8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (152, 8), (153, 8), (225, 4), (227, 2), (230, 1))
-_SESSION = struct.Struct(">IIHHBQQIHB")
 
 
 def main() -> int:
@@ -163,165 +150,6 @@ def limits(document: dict) -> dict:
     return found
 
 
-def write_day(folder: Path, records: int, destinations: bool, also=None) -> None:
-    """Write a day of records of one gateway.
-
-    :param folder: the store.
-    :param also: gets the sessions of each part as numbers.
-    """
-    base = engine.connect(threads=2, memory="1GB")
-    base.execute("select setseed(0.82)")
-    base.execute(
-        "create table subscribers as select i::integer as i, (100::ubigint << 24) + (64 << 16) + i + 2 as inside, "
-        f"(203::ubigint << 24) + (113 << 8) + floor(random() * {PUBLIC})::integer as public from range({SUBSCRIBERS}) t(i)"
-    )
-    slices = max(1, records // SLICE)
-    path = folder / "nat_mapping" / DAY.isoformat() / "gateway.log"
-    path.parent.mkdir(parents=True)
-    stream = lines.Stream(BEGIN)
-    plan = [f"shared,homes,100.64.0.0/10,203.0.113.{number},1024,65535" for number in range(PUBLIC)]
-    name = lines.plan_id(plan)
-    with path.open("wb", buffering=1 << 20) as file:
-
-        def put(text: str, at: int) -> None:
-            moment = datetime.datetime.fromtimestamp(at // 1000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            file.write(
-                (
-                    f"<30>1 {moment}.{at % 1000:03}417+00:00 gateway order82-nat-mapping 812 - [order82@32473 "
-                    f'class="nat_mapping" boot="0123456789abcdef0123456789abcdef" uid="997" audit=""][stored@32473 '
-                    f'at="{moment}.{at % 1000:03}771+00:00" from="10.82.1.1" marks=""] {text}\n'
-                ).encode("ascii")
-            )
-
-        put(lines.epoch(name, "begin", BEGIN), BEGIN)
-        for text in stream.plan(plan):
-            put(text, BEGIN)
-        beat = BEGIN
-        for number in range(slices):
-            span = [BEGIN + catalogue.DAY * (number + add) // slices for add in (0, 1)]
-            count = records * (number + 1) // slices - records * number // slices
-            make_part(base, count, span)
-            if also:
-                also(base)
-            for at, text in lists(base, destinations):
-                while beat <= at:
-                    put(stream.beat(beat, name, {"open": 0, "begun": 0, "ended": 0, "lost": 0}), beat)
-                    beat += 60000
-                put(stream.flows(at, text.split(";")), at)
-        put(stream.stop(BEGIN + catalogue.DAY - 1), BEGIN + catalogue.DAY - 1)
-    base.close()
-
-
-def make_part(base, count: int, span: list[int]) -> None:
-    """The sessions that end in a span, as numbers in the table part."""
-    base.execute(
-        f"""create or replace temp table part as with drawn as (
-          select {span[0]} + floor(random() * {span[1] - span[0]})::bigint as "end",
-            floor(pow((pow({SUBSCRIBERS}, 0.2) - 1) * random() + 1, 5))::integer - 1 as who,
-            case when random() < .7 then 6 else 17 end as protocol,
-            1024 + floor(random() * 64512)::integer as inside_port,
-            1024 + floor(random() * 64512)::integer as public_port,
-            least(exp(9.5 + 1.6 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())), 3600000)::bigint as lasted,
-            (45::ubigint << 24) + (floor(pow({DESTINATIONS}, random()))::bigint * 2654435761) % 16777216 as destination,
-            [443, 443, 443, 443, 443, 443, 443, 80, 53, 123][1 + floor(random() * 10)::integer] as destination_port
-          from range({count}))
-        select drawn.*, inside, public, row_number() over (order by "end") - 1 as number
-        from drawn join subscribers on i = who"""
-    )
-
-
-def lists(base, destinations: bool) -> list[tuple[int, str]]:
-    """The lists of a part, each of one second at the most: when it was written, and its text."""
-
-    def dotted(name: str) -> str:
-        return " || '.' || ".join(f"(({name} >> {shift}) & 255)" for shift in (24, 16, 8, 0))
-
-    def seconds(name: str) -> str:
-        return f"(({name}) // 1000) || '.' || lpad((({name}) % 1000)::varchar, 3, '0')"
-
-    fields = ["protocol", dotted("inside"), "inside_port", dotted("public"), "public_port"]
-    fields += [seconds('"end" - lasted'), seconds('"end"')]
-    fields += [dotted("destination"), "destination_port"] if destinations else []
-    entry = " || ',' || ".join(fields)
-    most = 85 if destinations else 108
-    return base.execute(
-        f"""select max("end"), string_agg({entry}, ';' order by number) from (
-          select *, (row_number() over (partition by "end" // 1000 order by number) - 1) // {most} as list from part)
-        group by "end" // 1000, list order by "end" // 1000, list"""
-    ).fetchall()
-
-
-class Nfdump:
-    """nfcapd on loopback, fed with IPFIX; then nfdump's scan of what it wrote."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.folder = folder
-        self.sent = 0
-        self.process = subprocess.Popen(
-            ["nfcapd", "-w", str(folder), "-b", "127.0.0.1", "-p", str(PORT), "-y", "-B", "67108864", "-t", "86400"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(1)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.connect(("127.0.0.1", PORT))
-        template = b"".join(struct.pack(">HH", *field) for field in _IPFIX)
-        self._send(struct.pack(">HHHH", 2, 8 + len(template), 256, len(_IPFIX)) + template)
-
-    def feed(self, base) -> None:
-        """Send the sessions of a part; no more than NFDUMP_MOST in all."""
-        if self.sent >= NFDUMP_MOST:
-            return
-        rows = base.execute(
-            'select inside, destination, inside_port, destination_port, protocol, "end" - lasted, "end", public, '
-            "public_port, 5 from part order by number"
-        ).fetchall()
-        for start in range(0, len(rows), 30):
-            body = b"".join(_SESSION.pack(*row) for row in rows[start : start + 30])
-            self._send(struct.pack(">HH", 256, 4 + len(body)) + body)
-            self.sent += len(body) // _SESSION.size
-            if start % 30000 == 0:
-                time.sleep(0.01)
-
-    def _send(self, body: bytes) -> None:
-        self.socket.send(struct.pack(">HHIII", 10, 16 + len(body), int(time.time()), self.sent, 1) + body)
-
-    def finish(self) -> None:
-        """Let it write its file."""
-        time.sleep(2)
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-        self.socket.close()
-
-    def scan(self, truth: list, records: int) -> dict:
-        """Time nfdump's search for a public address and port over so many records."""
-        [path] = [path for path in self.folder.iterdir() if path.name.startswith("nfcapd.")]
-        summary = _run(["nfdump", "-I", "-r", str(path)])
-        stored = int(next(line for line in summary.splitlines() if line.startswith("Flows:")).split()[1])
-        if not 0.99 * self.sent <= stored <= self.sent:
-            raise RuntimeError(f"nfcapd stored {stored} of {self.sent} records")
-        links = max(1, round(records / stored))
-        for number in range(1, links):
-            os.link(path, self.folder / f"nfcapd.20260101{number:04}")
-        taken = []
-        for row in truth[:5]:
-            begin = time.perf_counter()
-            _run(
-                [
-                    *("nfdump", "-R", str(self.folder), "-q", "-o", "fmt:%ts %te %sa %sp %nsa %nsp"),
-                    f"src nip {row['public_address']} and src nport {row['public_port']} and proto {row['protocol']}",
-                ]
-            )
-            taken.append(time.perf_counter() - begin)
-        return {
-            "stored": stored,
-            "links": links,
-            "bytes": path.stat().st_size / stored,
-            "scan_seconds": statistics.median(taken) * records / (stored * links),
-        }
-
-
 def compressed(store: Path) -> int:
     """The bytes of all records after zstd -3."""
     [path] = store.glob("nat_mapping/*/*.log")
@@ -338,7 +166,7 @@ def build(store: Path, index: Path, least: bool = False) -> dict:
     )
     begin = time.perf_counter()
     before = os.times()
-    peak = _run([sys.executable, "-c", program, str(PLUGINS), str(store), str(index), DAY.isoformat(), str(least)])
+    peak = run([sys.executable, "-c", program, str(PLUGINS), str(store), str(index), DAY.isoformat(), str(least)])
     after = os.times()
     return {
         "seconds": time.perf_counter() - begin,
@@ -442,7 +270,7 @@ def cold(store: Path, indexes: tuple[Path, ...], truth: list[dict]) -> list[dict
         for index, seconds in zip(indexes, taken, strict=True):
             evict(index)
             begin = time.perf_counter()
-            answer = _run(
+            answer = run(
                 [
                     *(sys.executable, "-c", program, str(PLUGINS), str(store), str(index)),
                     *(row["public_address"], str(row["public_port"]), str(row["protocol"]), row["time"]),
@@ -534,13 +362,6 @@ def report(document: dict) -> None:
 
 def _p95(values: list[float]) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * 0.95))]
-
-
-def _run(argv: list[str]) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{argv[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
 
 
 if __name__ == "__main__":
