@@ -18,6 +18,8 @@ from ._registry import Argument, ObservationError, Observer
 _HASH_BUDGET = 256 << 20  # bytes of closed records that one look reads again, newest first
 _SHOWN = 20
 _FOLDER = (0o750,)
+_CLOSING_SECONDS = 600
+"""So long after midnight yesterday may still be open: the housekeeping closes it in this time (records.tending)."""
 
 
 def look(settings, now, silence_seconds):
@@ -57,7 +59,7 @@ class _Seen:
     def __init__(self, settings, now):
         self.settings = settings
         self.today = store.today(now)
-        self.first_open = store.today(now - 600)  # ten minutes for the housekeeping to close yesterday
+        self.first_open = store.today(now - _CLOSING_SECONDS)
         self.owner = pwd.getpwnam(settings.owner).pw_uid
         self.to_read = []
         self.oldest_days = 0
@@ -85,14 +87,17 @@ class _Seen:
     def _day(self, record_class, day):
         path = store.folder(self.settings.store, record_class, day)
         closed = day < self.first_open
-        wanted, mode = (store.IMMUTABLE, 0o440) if closed else (store.APPEND_ONLY, 0o640)
+        closing = self.first_open <= day < self.today
+        wanted, modes = (store.IMMUTABLE, (0o440,)) if closed else (store.APPEND_ONLY, (0o640,))
+        if closing:
+            wanted, modes = wanted | store.IMMUTABLE, (*modes, 0o440)
         label = "%s/%s" % (record_class, day)
         self._protected(record_class, path, wanted, _FOLDER)
         files = store.files(path)
         names = {os.path.basename(name) for name in files}
         for name in files:
             found = os.lstat(name)
-            self._protected(record_class, name, wanted, (mode,))
+            self._protected(record_class, name, wanted, modes)
             self.bytes_by_day[day] = self.bytes_by_day.get(day, 0) + found.st_size
             if not closed and found.st_size:
                 host = os.path.basename(name)[: -len(".log")]
@@ -141,7 +146,11 @@ class _Seen:
                     self.altered.append("%s/%s differs from %s" % (label, name, store.MANIFEST))
 
 
-_WORDS = {store.APPEND_ONLY: "append-only", store.IMMUTABLE: "immutable"}
+_WORDS = {
+    store.APPEND_ONLY: "append-only",
+    store.IMMUTABLE: "immutable",
+    store.APPEND_ONLY | store.IMMUTABLE: "append-only or immutable",
+}
 
 
 def _record_store(silence_seconds):

@@ -78,7 +78,7 @@ def ends(lab: Lab, gateways: dict[str, Gateway]) -> Iterator[None]:
         lab.do(host, f"echo {text} | base64 -d > /root/flows.py")
     lab.do(
         "outside",
-        "systemctl stop flows 2>/dev/null; systemd-run --quiet --collect --unit flows python3 /root/flows.py serve /root/seen",
+        "systemctl stop flows 2>/dev/null; systemd-run --quiet --collect --property=LimitNOFILE=4096 --unit flows python3 /root/flows.py serve /root/seen",
     )
     yield
     lab.do("outside", "systemctl stop flows")
@@ -137,9 +137,9 @@ def both_ends(lab: Lab, gateway: Gateway, mark: str) -> list[Flow]:
 
 
 def texts(lab: Lab, collector: str, gateway: Gateway, kind: str) -> Iterator[tuple[dict[str, str], list[str]]]:
-    """Today's records of a gateway on a collector, of one kind, each once."""
-    path = f"/srv/records/nat_mapping/$(date -u +%F)/{gateway.name}.log"
-    found = lab.do(collector, f"grep -aoE '\\] {kind} .*' {path}", ok=(0, 1))
+    """The records of a gateway on a collector, of one kind, each once."""
+    files = f"/srv/records/nat_mapping/*/{gateway.name}.log"
+    found = lab.do(collector, f"grep -haoE '\\] {kind} .*' {files}", ok=(0, 1))
     for text in dict.fromkeys(found.splitlines()):
         _kind, pairs, entries = lines.parse(text[2:])
         yield pairs, entries

@@ -176,6 +176,22 @@ def test_what_the_observer_sees(settings):
     assert "session/2026-11-22/web.log has mode 0640, not 0440" in facts["unprotected"]
 
 
+@pytest.mark.parametrize("minutes", [1, 4, 6, 9, 11])
+def test_yesterday_is_in_order_before_and_after_it_is_closed(settings, minutes):
+    midnight = NOON + DAY // 2
+    for now in (NOON, midnight - 60, midnight + minutes * 60):
+        tend(settings, now)
+    facts = seen_store.look(settings, midnight + minutes * 60, 300)
+    assert (facts["missing_files"], facts["unprotected"], facts["altered"]) == ([], [], [])
+    name = path(settings, "2026-11-24")
+    store.set_flags(name, 0)
+    os.chmod(name, 0o666)
+    found = seen_store.look(settings, midnight + minutes * 60, 300)["unprotected"]
+    assert [sentence.split()[:2] for sentence in found] == [
+        ["session/2026-11-24/web.log", word] for word in ("has", "is")
+    ]
+
+
 def test_host_that_says_nothing_is_silent(settings):
     now = time.time()
     tend(settings, now)
