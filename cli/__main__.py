@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import bench, coverage, process, site, trace
+from . import bench, coverage, process, restore, site, trace
 from .errors import BaselineError
 from .lab import commands as lab
 from .progress import say
@@ -57,6 +57,15 @@ def parser() -> argparse.ArgumentParser:
     add_inventory(command, "without one, the lab's")
     trace.add_options(command)
     command.set_defaults(run=trace.trace)
+
+    command = commands.add_parser("restore", allow_abbrev=False, help="put back what was backed up")
+    add_inventory(command, "without one, the lab's")
+    restore.add_options(command)
+    command.set_defaults(run=restore.restore)
+
+    command = commands.add_parser("drill", allow_abbrev=False, help="restore beside what is there, and compare")
+    add_inventory(command, "without one, the lab's")
+    command.set_defaults(run=restore.drill, passes_on=True)
 
     lab.add_parsers(commands.add_parser("lab", allow_abbrev=False, help="the lab's hosts"))
 

@@ -72,9 +72,6 @@ from pathlib import Path
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils.documents import DataError
-from ..plugin_utils.inspection import make_case
-from ..plugin_utils.judge import judge as judge_case
-from ..plugin_utils.render_json import render_json
 
 
 def judge(hostvars, *, hosts, observed, unit, groups, waivers=None, extra_checks=None, site=None) -> str:
@@ -82,6 +79,11 @@ def judge(hostvars, *, hosts, observed, unit, groups, waivers=None, extra_checks
 
     :raises AnsibleFilterError: something that a person wrote can't be used; the sentence says what and where.
     """
+    # Each of Ansible's workers loads all files of filters for any of them: 0.3 s that only an inspection needs.
+    from ..plugin_utils.inspection import make_case
+    from ..plugin_utils.judge import judge as judge_case
+    from ..plugin_utils.render_json import render_json
+
     # Results of modules hold no templates, and raw_get spares Ansible the search for them.
     variables = getattr(hostvars, "raw_get", hostvars.get)
     results = {host: (variables(host) or {}).get(observed) for host in hosts}

@@ -23,6 +23,9 @@ _AREAS = {
     "antivirus": ("antivirus.commands", "viruses, and what is in quarantine / 防病毒"),
     "ids": ("ids.commands", "the intrusion detection / 入侵检测"),
     "network": ("network.commands", "the running state of the network / 网络运行状态"),
+    "backup": ("backup.commands", "backups of this host, and restoring them / 备份与恢复"),
+    "repository": ("backup.repository", "backups of other hosts that lie here / 备份库"),
+    "standby": ("standby", "which of a pair is the active one / 主备切换"),
     "trace": ("nat.trace", "who had this public address and port then? / 溯源查询"),
 }
 """Where the options of each area are. A module is loaded only when its area is asked for: timers start this command

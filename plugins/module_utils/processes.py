@@ -7,7 +7,10 @@ AnsibleModule is not to be had.
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import tempfile
+import threading
 
 SECONDS = 20
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -31,6 +34,42 @@ def run(argv, seconds=SECONDS, environment=None):
         check=False,
         env={**_ENVIRONMENT, **(environment or {})},
     )
+
+
+def watched(argv, seconds, environment, enough):
+    """Run a program to its end, or until it has said enough: then it is asked to end (SIGINT).
+
+    :param enough: a function that gets each line of standard error as bytes, and says whether the program is to end.
+    :return: subprocess.CompletedProcess: as L(run) gives it.
+    :raises OSError: it can't be started; FileNotFoundError where it is not installed.
+    :raises subprocess.TimeoutExpired: it took more than C(seconds) and was killed.
+    """
+    with (
+        tempfile.TemporaryFile() as output,
+        subprocess.Popen(  # pylint: disable=ansible-bad-function
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env={**_ENVIRONMENT, **environment},
+        ) as process,
+    ):
+        killed = threading.Event()
+        timer = threading.Timer(seconds, lambda: (killed.set(), process.kill()))
+        timer.start()
+        said = []
+        try:
+            for line in process.stderr:
+                said.append(line)
+                if enough(line):
+                    process.send_signal(signal.SIGINT)
+        finally:
+            timer.cancel()
+        process.wait()
+        if killed.is_set():
+            raise subprocess.TimeoutExpired(argv, seconds)
+        output.seek(0)
+        return subprocess.CompletedProcess(argv, process.returncode, output.read(), b"".join(said))
 
 
 def lines(argv):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from . import (
     antivirus,
     audit,
+    backup,
     bans,
     certificates,
     clock,
@@ -23,6 +24,7 @@ from . import (
     record_store,
     rotation,
     services,
+    standby,
     translation,
     translation_index,
 )
@@ -32,6 +34,7 @@ OBSERVERS = {}
 for _module in (
     antivirus,
     audit,
+    backup,
     bans,
     certificates,
     clock,
@@ -44,6 +47,7 @@ for _module in (
     record_store,
     rotation,
     services,
+    standby,
     translation,
     translation_index,
 ):

@@ -16,6 +16,7 @@ MEASURES = (
     "antivirus",
     "intrusion_detection",
     "network_state",
+    "backup",
     "audit_trail",
 )
 ABSENT = [word for role in MEASURES for word in ("-e", f"{role}_state=absent")]

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each kind of set is: how a consistent copy is taken, what the copy holds, and how a restored one is tried."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from typing import NamedTuple
+
+from .. import processes
+from . import manifest, mariadb, postgresql
+
+STAGING = "/var/lib/order82-backup/staging"
+_SYSTEM_FILES = (
+    (
+        "packages",
+        ["dpkg-query", "--show", "--showformat=${Package}\\t${Version}\\t${Architecture}\\t${db:Status-Status}\\n"],
+    ),
+    ("packages-by-hand", ["apt-mark", "showmanual"]),
+    ("diversions", ["dpkg-divert", "--list"]),
+    ("disks.json", ["lsblk", "--json", "--output-all"]),
+    ("file-systems.json", ["findmnt", "--json", "--real"]),
+    ("addresses.json", ["ip", "-json", "address"]),
+    ("routes.json", ["ip", "-json", "route"]),
+)
+_LDIF = "directory.ldif"
+_BY_COPY = ("postgresql", "mariadb", "sqlite", "ldap")
+
+
+TROUBLES = (OSError, ValueError, KeyError, sqlite3.Error, subprocess.SubprocessError)
+"""What taking or trying a copy may raise: one set that can't be had keeps nothing from the others."""
+
+
+class Taken(NamedTuple):
+    """C(paths) are what goes into the snapshot; C(exclude) are restic's patterns."""
+
+    paths: tuple
+    exclude: tuple = ()
+
+
+def staging(one):
+    """The folder of a set's copy: always the same, so that restic finds what it had before."""
+    return os.path.join(STAGING, one.name)
+
+
+def take(one):
+    """Make the copy where the kind needs one, and say what goes into the snapshot.
+
+    :raises OSError: it can't be had; one sentence.
+    """
+    clear(one)
+    os.makedirs(STAGING, mode=0o711, exist_ok=True)
+    return _TAKE[one.kind](one, staging(one))
+
+
+def _take_files(one, _folder):
+    for path in one.paths:
+        if not os.path.lexists(path):
+            raise FileNotFoundError("the set %s names %s, which is not there" % (one.name, path))
+    return Taken(one.paths, one.exclude)
+
+
+def _take_system(one, folder):
+    os.mkdir(folder, 0o700)
+    for name, argv in _SYSTEM_FILES:
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(processes.run(argv).stdout)
+    return Taken(("/etc", folder), one.exclude)
+
+
+def _take_sqlite(one, folder):
+    os.mkdir(folder, 0o700)
+    for path in one.paths:
+        _copy_sqlite(path, folder)
+    return Taken((folder,))
+
+
+def _take_postgresql(one, folder):
+    postgresql.copy(postgresql.cluster(one.cluster), folder)
+    return Taken((folder,))
+
+
+def _take_mariadb(_one, folder):
+    mariadb.copy(folder)
+    return Taken((folder,))
+
+
+def _take_ldap(_one, folder):
+    os.mkdir(folder, 0o700)
+    done = processes.run(["slapcat"], seconds=postgresql.COPY_SECONDS)
+    if done.returncode:
+        raise OSError("the directory can't be read: %s" % done.stderr.decode("utf-8", "replace").strip()[:300])
+    with open(os.path.join(folder, _LDIF), "wb") as file:
+        file.write(done.stdout)
+    return Taken((folder,))
+
+
+_TAKE = {
+    "files": _take_files,
+    "records": _take_files,
+    "system": _take_system,
+    "sqlite": _take_sqlite,
+    "postgresql": _take_postgresql,
+    "mariadb": _take_mariadb,
+    "ldap": _take_ldap,
+}
+
+
+def clear(one):
+    """Remove the copy, and what a run that was killed left of it."""
+    for path in (staging(one), staging(one) + ".socket"):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
+
+
+def describe(one, nodes, hashes):
+    """What a snapshot that was just made must give back: the hashes of its files."""
+    return manifest.of_files(nodes, grows=one.kind == "records", hashes=hashes)
+
+
+def count(one):
+    """What the copy of a database holds. It may be started for that and is no copy then, so the snapshot comes first.
+
+    :return: dict: table to [rows, hash]; empty for what is no database.
+    """
+    return counted(one.kind, programs_of(one), staging(one))
+
+
+def programs_of(one):
+    """What a restored copy is started with, as the manifest has it."""
+    return postgresql.cluster(one.cluster).programs if one.kind == "postgresql" else ""
+
+
+def tried(kind, programs, folder):
+    """Start or open what was restored, and count what it holds.
+
+    :param str folder: the restored copy.
+    :raises OSError: it can't be used.
+    """
+    if kind == "postgresql":
+        postgresql.verify(programs, folder)
+    return counted(kind, programs, folder)
+
+
+def counted(kind, programs, folder):
+    """Start or open the copy in a folder, and count; the hash is empty where files are compared by theirs."""
+    if kind == "postgresql":
+        with postgresql.started(programs, folder) as socket:
+            return postgresql.counts(programs, socket)
+    if kind == "mariadb":
+        with mariadb.started(folder) as socket:
+            return mariadb.counts(socket)
+    if kind == "sqlite":
+        return _sqlite_counts(folder)
+    if kind == "ldap":
+        with open(os.path.join(folder, _LDIF), "rb") as file:
+            return {"entries": [sum(line.startswith(b"dn:") for line in file), ""]}
+    return {}
+
+
+def _sqlite_counts(folder):
+    """Rows by path and table.
+
+    :raises OSError: a database is damaged.
+    """
+    found = {}
+    for path, _folders, files in os.walk(folder):
+        for name in files:
+            file = os.path.join(path, name)
+            with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % file, uri=True)) as database:
+                [(said,)] = database.execute("PRAGMA integrity_check(1)")
+                if said != "ok":
+                    raise OSError("the SQLite database %s is damaged: %s" % (file[len(folder) :], said))
+                tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+                for (table,) in tables.fetchall():
+                    query = 'SELECT count(*) FROM "%s"' % table.replace('"', '""')
+                    [(rows,)] = database.execute(query)
+                    found["%s/%s" % (file[len(folder) :], table)] = [rows, ""]
+    return found
+
+
+def is_copy(kind):
+    """Whether the snapshot has a copy in the staging folder, and not the files where they lie."""
+    return kind in _BY_COPY
+
+
+def _copy_sqlite(path, folder):
+    """SQLite's online backup: consistent while others write (sqlite.org/backup.html)."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError("the SQLite database %s is not there" % path)
+    target = os.path.join(folder, path.lstrip("/"))
+    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(contextlib.closing(sqlite3.connect("file:%s?mode=ro" % path, uri=True)))
+        source.backup(stack.enter_context(contextlib.closing(sqlite3.connect(target))))
+    found = os.stat(path)
+    os.chown(target, found.st_uid, found.st_gid)
+    os.chmod(target, found.st_mode & 0o7777)
+
+
+def read(path):
+    """A manifest from its file."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)

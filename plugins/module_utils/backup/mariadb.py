@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MariaDB: a physical copy by mariadb-backup(1), made consistent, and a second server that is started on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import time
+
+from .. import processes
+from .postgresql import DatabaseError
+
+COPY_SECONDS = 12 * 3600
+START_SECONDS = 600
+QUERY_SECONDS = 3600
+_OWNER = "mysql"
+_TABLES = (
+    "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') "
+    "FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
+    "AND table_schema NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema') ORDER BY 1"
+)
+
+
+def copy(folder):
+    """Copy the running server's data into a new folder, and bring it to one point in time."""
+    os.mkdir(folder, 0o700)
+    said = "MariaDB could not be copied"
+    _run(["mariadb-backup", "--backup", "--target-dir=" + folder, "--user=root"], COPY_SECONDS, said)
+    _run(["mariadb-backup", "--prepare", "--target-dir=" + folder], COPY_SECONDS, said)
+
+
+@contextlib.contextmanager
+def started(folder):
+    """Start a server on a copy, and stop it at the end; gives its socket. Nobody but root and its user reaches it."""
+    owner = pwd.getpwnam(_OWNER)
+    for path, folders, files in os.walk(folder):
+        for name in (path, *(os.path.join(path, one) for one in (*folders, *files))):
+            os.chown(name, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+    run = folder + ".socket"
+    os.mkdir(run, 0o700)
+    os.chown(run, owner.pw_uid, owner.pw_gid)
+    socket = run + "/mariadb"
+    argv = ["mariadbd", "--defaults-file=%s/backup-my.cnf" % folder, "--datadir=" + folder, "--socket=" + socket]
+    argv += [
+        "--user=" + _OWNER,
+        "--skip-networking",
+        "--skip-grant-tables",
+        "--skip-log-bin",
+        "--pid-file=" + run + "/pid",
+    ]
+    with open(run + "/log", "wb") as log:
+        server = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        end = time.monotonic() + START_SECONDS
+        while not os.path.exists(socket):
+            if server.poll() is not None or time.monotonic() > end:
+                raise DatabaseError("no server starts on the copy of MariaDB: %s" % _last_error(run + "/log"))
+            time.sleep(0.2)
+        yield socket
+    finally:
+        server.terminate()
+        try:
+            server.wait(120)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        shutil.rmtree(run, ignore_errors=True)  # the next run clears what stays of it
+
+
+def _last_error(log):
+    with open(log, encoding="utf-8", errors="replace") as file:
+        lines = file.read().splitlines()
+    return ([line for line in lines if "[ERROR]" in line] or lines or ["its log is empty"])[-1][:300]
+
+
+def counts(socket):
+    """What the server behind a socket holds.
+
+    :return: dict: schema.table to [rows, checksum].
+    """
+    found = {}
+    for table in _ask(socket, _TABLES):
+        [rows] = _ask(socket, "SELECT COUNT(*) FROM " + table)
+        [checksum] = _ask(socket, "CHECKSUM TABLE %s EXTENDED" % table)
+        found[table.replace("`", "")] = [int(rows), checksum.rpartition("\t")[2]]
+    return found
+
+
+def _ask(socket, query):
+    argv = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--socket=" + socket, "--execute", query]
+    return _run(argv, QUERY_SECONDS, "MariaDB did not answer").splitlines()
+
+
+def _run(argv, seconds, failing):
+    try:
+        done = processes.run(argv, seconds=seconds)
+    except FileNotFoundError as error:
+        raise DatabaseError("%s: %s is not installed" % (failing, argv[0])) from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise DatabaseError("%s: %s" % (failing, (said or ["exit code %d" % done.returncode])[-1][:300]))
+    return done.stdout.decode("utf-8", "replace")

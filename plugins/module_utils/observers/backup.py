@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observers: what the repositories have of this host, what the last restore drill found, and how a repository is."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from ..backup import drilling, finding, repository, restic, running
+from ..backup import settings as backup_settings
+from ._registry import Argument, ObservationError, Observer
+
+_NOBODY = "0" * 64
+"""The id of a snapshot that is nobody's: a server that lets a host delete says that there is none."""
+_FORBIDDEN = 403
+_DELETES = (200, 204, 404)
+"""What a server says that would have deleted it."""
+_SECONDS = 20
+
+
+def _settings():
+    try:
+        return backup_settings.load()
+    except backup_settings.SettingsError as error:
+        raise ObservationError(str(error)) from error
+
+
+def _backups(max_age_hours):
+    """Ask every repository, as a restore would."""
+    settings = _settings()
+    old, unusable, ages = [], [], {}
+    for name, place in restic.repositories(settings).items():
+        try:
+            found = finding.backups(place)
+        except OSError as error:
+            unusable.append(str(error))
+            continue
+        for wanted in sorted(settings.sets):
+            times = [one.at.timestamp() for one in found if one.set == wanted]
+            age = (time.time() - max(times)) / 3600 if times else None
+            ages["%s in %s" % (wanted, name)] = None if age is None else round(age, 1)
+            if age is None or not 0 <= age + 1 <= max_age_hours + 1:
+                old.append("%s in %s" % (wanted, name))
+    return {
+        "repositories": sorted(settings.repositories),
+        "domain_count": len(set(settings.domains.values())),
+        "age_hours": ages,
+        "old": old,
+        "failed": _failed(settings),
+        "unusable": unusable,
+    }
+
+
+def _failed(settings):
+    """Of sets and repositories that there still are."""
+    return [
+        "%s%s to %s: %s" % (part, one["set"], one["repository"], one["error"])
+        for what, part in (("run", ""), ("log", "the log of "))
+        for one in running.failures(what)
+        if one["set"] in settings.sets and one["repository"] in settings.repositories
+    ]
+
+
+def _append_only():
+    """Try to delete a snapshot that is not there, with the host's own account."""
+    deletable, unusable = [], []
+    settings = _settings()
+    for name, file in sorted(settings.repositories.items()):
+        try:
+            code = _delete(file, settings.ca_file)
+        except (OSError, ValueError) as error:
+            unusable.append("the repository %s: %s" % (name, error))
+            continue
+        if code in _DELETES:
+            deletable.append(name)
+        elif code != _FORBIDDEN:
+            unusable.append("the repository %s answered with HTTP status %d" % (name, code))
+    return {"deletable": deletable, "unusable": unusable}
+
+
+def _delete(address_file, ca_file):
+    with open(address_file, encoding="utf-8") as file:
+        address = urllib.parse.urlsplit(file.read().strip().partition("rest:")[2])
+    plain = urllib.parse.urlunsplit(address._replace(netloc=address.netloc.rpartition("@")[2]))
+    # The server asks for no account (RFC 7617): it is given at once, as restic does.
+    account = base64.b64encode(("%s:%s" % (address.username, address.password)).encode()).decode("ascii")
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)),
+    )
+    request = urllib.request.Request(
+        plain + "snapshots/" + _NOBODY, method="DELETE", headers={"Authorization": "Basic " + account}
+    )
+    try:
+        with opener.open(request, timeout=_SECONDS) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _drill():
+    try:
+        with open(drilling.REPORT, encoding="utf-8") as file:
+            report = json.load(file)
+    except FileNotFoundError:
+        return {"age_days": -1, "wrong": [], "tried": [], "missing": [], "genuine": False}
+    settings = _settings()
+    tried = ["%s from %s" % (one["set"], one["repository"]) for one in report["results"]]
+    wanted = ["%s from %s" % (one, name) for one in settings.sets for name in settings.repositories]
+    return {
+        "age_days": round((time.time() - finding.moment(report["at"]).timestamp()) / 86400, 2),
+        "wrong": [
+            "%s from %s: %s" % (one["set"], one["repository"], one["wrong"][0])
+            for one in report["results"]
+            if one["wrong"]
+        ],
+        "tried": sorted(tried),
+        "missing": sorted(set(wanted) - set(tried)),
+        "genuine": drilling.verified(),
+    }
+
+
+def _repository():
+    state = repository.state_of()
+    if state is None:
+        return {"age_hours": -1, "wrong": [], "free_percent": -1}
+    return {
+        "age_hours": round((time.time() - state["at"]) / 3600, 1),
+        "wrong": ["%s: %s" % (host, one["wrong"]) for host, one in sorted(state["hosts"].items()) if one["wrong"]],
+        "free_percent": state["free_percent"],
+    }
+
+
+OBSERVERS = {
+    "backups": Observer(
+        look=_backups,
+        text="the newest backup of each set in each repository, as the repositories say",
+        arguments={"max_age_hours": Argument(int, "hours after which a backup is old", required=True)},
+        facts={
+            "repositories": "list: their names",
+            "domain_count": "int: how many rooms or sites they stand in, by what the inventory says",
+            "age_hours": "dict: hours since the newest backup by 'set in repository'; None where there is none",
+            "old": "list: 'set in repository' whose newest backup is too old, or not there",
+            "failed": "list: 'set to repository: reason' that the last run could not do",
+            "unusable": "list: sentences about repositories that did not answer",
+        },
+    ),
+    "backup_append_only": Observer(
+        look=_append_only,
+        text="whether the host's own account can delete in a repository (tried on a snapshot that is not there)",
+        arguments={},
+        facts={
+            "deletable": "list: repositories that would have deleted",
+            "unusable": "list: sentences about repositories that did not answer",
+        },
+    ),
+    "restore_drill": Observer(
+        look=_drill,
+        text="the signed report of the last restore drill",
+        arguments={},
+        facts={
+            "age_days": "float: days since; -1 where there was none",
+            "wrong": "list: what could not be restored, each with the reason",
+            "tried": "list: 'set from repository' that it tried",
+            "missing": "list: 'set from repository' that it did not try",
+            "genuine": "bool: whether the signature is the host's",
+        },
+    ),
+    "backup_repository": Observer(
+        look=_repository,
+        text="what the repository's own last look found, which reads every byte",
+        arguments={},
+        facts={
+            "age_hours": "float: hours since; -1 where there was none",
+            "wrong": "list: hosts whose backups are not whole, each with the reason",
+            "free_percent": "float: of the file system; -1 where nobody looked",
+        },
+    ),
+}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.backup import manifest
+
+
+def node(path, kind="file"):
+    found = os.lstat(path)
+    return {
+        "path": str(path),
+        "type": kind,
+        "uid": found.st_uid,
+        "gid": found.st_gid,
+        "size": found.st_size,
+        "mtime": manifest.written(found.st_mtime_ns),
+    }
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (1_795_816_846_780_314_713, "2026-11-27T22:00:46.780314713Z"),
+        (1_795_816_846_780_000_000, "2026-11-27T22:00:46.78Z"),
+        (1_795_816_846_000_000_000, "2026-11-27T22:00:46Z"),
+    ],
+)
+def test_times_are_written_as_restic_does(nanoseconds, text):
+    assert manifest.written(nanoseconds) == text
+
+
+def test_a_file_has_the_hash_of_what_was_backed_up(tmp_path):
+    path = tmp_path / "page"
+    path.write_text("an ordinary page")
+    [entry] = manifest.of_files([node(path)])
+    assert entry["sha256"] == hashlib.sha256(b"an ordinary page").hexdigest()
+
+
+def test_nobody_says_what_was_backed_up_of_a_file_that_changed_since(tmp_path):
+    path = tmp_path / "page"
+    path.write_text("before")
+    before = node(path)
+    path.write_text("behind")
+    os.utime(path, ns=(0, 0))
+    assert manifest.of_files([before])[0]["sha256"] is None
+    path.unlink()
+    assert manifest.of_files([before])[0]["sha256"] is None
+
+
+def test_a_record_file_that_grew_still_begins_with_what_was_backed_up(tmp_path):
+    path = tmp_path / "host.log"
+    path.write_text("one\n")
+    before = node(path)
+    with path.open("a") as file:
+        file.write("two\n")
+    assert manifest.of_files([before])[0]["sha256"] is None
+    assert manifest.of_files([before], grows=True)[0]["sha256"] == hashlib.sha256(b"one\n").hexdigest()
+
+
+def test_a_later_backup_reads_only_what_changed(tmp_path, monkeypatch):
+    pages, kept = [tmp_path / "left", tmp_path / "rewritten"], str(tmp_path / "kept" / "web.json")
+    for page in pages:
+        page.write_text("before")
+    monkeypatch.setattr(manifest, "_TICK_NS", -1)
+    first = manifest.Hashes(kept)
+    manifest.of_files([node(page) for page in pages], hashes=first)
+    first.keep()
+    times = os.stat(pages[1])
+    pages[1].write_text("behind")
+    os.utime(pages[1], ns=(times.st_atime_ns, times.st_mtime_ns))
+    read = []
+    monkeypatch.setattr(manifest, "sha256", lambda file, size: read.append(file.fileno()) or "read")
+    entries = manifest.of_files([node(page) for page in pages], hashes=manifest.Hashes(kept))
+    assert [entry["sha256"] for entry in entries] == [hashlib.sha256(b"before").hexdigest(), "read"]
+    assert len(read) == 1
+
+
+def test_a_file_that_has_just_changed_is_read_again(tmp_path, monkeypatch):
+    page, kept = tmp_path / "page", str(tmp_path / "kept" / "web.json")
+    page.write_text("before")
+    first = manifest.Hashes(kept)
+    manifest.of_files([node(page)], hashes=first)
+    first.keep()
+    monkeypatch.setattr(manifest, "sha256", lambda _file, _size: "read")
+    assert manifest.of_files([node(page)], hashes=manifest.Hashes(kept))[0]["sha256"] == "read"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{"])
+def test_hashes_that_were_half_written_are_read_again(tmp_path, text):
+    page, kept = tmp_path / "page", tmp_path / "web.json"
+    page.write_text("an ordinary page")
+    kept.write_text(text)
+    [entry] = manifest.of_files([node(page)], hashes=manifest.Hashes(str(kept)))
+    assert entry["sha256"] == hashlib.sha256(b"an ordinary page").hexdigest()
+
+
+def test_what_comes_back_is_compared(tmp_path):
+    entries = []
+    for name in ("same", "other", "short", "gone"):
+        (tmp_path / "was").mkdir(exist_ok=True)
+        path = tmp_path / "was" / name
+        path.write_text("content")
+        [entry] = manifest.of_files([node(path)])
+        entries.append({**entry, "path": "/" + name})
+    (tmp_path / "same").write_text("content")
+    (tmp_path / "other").write_text("CONTENT")
+    (tmp_path / "short").write_text("con")
+    wrong, compared = manifest.differences(entries, str(tmp_path))
+    assert wrong == ["/other has another content", "/short has 3 bytes and not 7", "/gone was not restored"]
+    assert compared == 2

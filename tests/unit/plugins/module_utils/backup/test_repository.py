@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.backup import repository
+from ansible_collections.order82.baseline.plugins.module_utils.backup.settings import SettingsError
+
+DAY = 86400
+
+
+def snapshots(count, name="web", part="data"):
+    return [
+        {"id": "%s-%s-%d" % (name, part, number), "tags": ["set=" + name, "part=" + part]} for number in range(count)
+    ]
+
+
+def test_only_what_came_before_the_retention_goes():
+    listed = snapshots(6)
+    received = {one["id"]: number * DAY for number, one in enumerate(listed)}
+    assert repository.past(listed, received, 2 * DAY) == ["web-data-0", "web-data-1"]
+    assert repository.past(listed, received, -1) == []
+
+
+def test_the_newest_stay_however_old_they_are():
+    listed = snapshots(5) + snapshots(2, "mail")
+    received = {one["id"]: number for number, one in enumerate(listed)}
+    assert repository.past(listed, received, 100 * DAY) == ["web-data-0", "web-data-1"]
+
+
+def test_the_time_that_a_snapshot_names_itself_counts_for_nothing():
+    listed = snapshots(5)
+    for one in listed:
+        one["time"] = "1999-01-01T00:00:00Z"
+    assert repository.past(listed, dict.fromkeys((one["id"] for one in listed), 90 * DAY), 30 * DAY) == []
+
+
+def test_no_more_go_at_once_than_a_command_line_can_name():
+    listed = snapshots(repository.AT_ONCE + 10)
+    assert len(repository.past(listed, dict.fromkeys((one["id"] for one in listed), 0), DAY)) == repository.AT_ONCE
+
+
+def test_one_that_came_this_minute_is_not_old():
+    assert repository.past(snapshots(5), {}, 1) == []
+
+
+def test_retention_below_the_floor_is_refused(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"folder": "/srv/backup", "hosts": [], "retention_days": 59, "free_percent_alarm": 15}))
+    with pytest.raises(SettingsError, match="at least 60"):
+        repository.load(str(path))
+
+
+def test_who_would_leave_files_that_the_server_cant_read_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(repository.os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(SettingsError, match="systemctl start order82-repository-tend"):
+        repository.tend(repository.Settings(str(tmp_path), (), 60, 15), read_data=False)
