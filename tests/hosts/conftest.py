@@ -76,6 +76,14 @@ class Lab:
 
         until(90, booted, f"the boot of {name}")
 
+    def hold(self, name: str, unit: str) -> None:
+        """Start a service that ends by itself, and stop it in its tracks: it is under way until it is ended."""
+        self.do(
+            name,
+            f"until systemctl start --no-block {unit}; sleep 0.2; systemctl kill --signal=STOP {unit}; sleep 1; "
+            f'[ "$(systemctl is-active {unit})" = activating ]; do :; done',
+        )
+
     def play(self, playbook: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
         """Run a playbook of the checkout on this lab and give back what it printed."""
         done = subprocess.run(

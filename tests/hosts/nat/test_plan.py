@@ -186,6 +186,7 @@ def test_removal_of_the_index_leaves_the_records(lab: Lab, gateways: dict[str, G
     absent = ("nat_log", "collector2", "-e", "nat_log_state=absent")
     count = "cat /srv/records/nat_mapping/*/*.log | wc -l"
     before = int(lab.do("collector2", count))
+    lab.hold("collector2", "order82-nat-index")
     lab.apply(*absent)
     assert lab.do("collector2", "ls -d /var/lib/order82-index /usr/lib/order82 2>/dev/null", ok=(2,)) == ""
     assert (

@@ -38,6 +38,7 @@ def test_collector_keeps_its_store(lab: Lab) -> None:
 def test_sender_keeps_its_journal_and_its_logs(lab: Lab, mark: str) -> None:
     lab.do("web", f"logger -t probe {mark}")
     until(10, lambda: lab.host("web").run(f"grep -q {mark} /var/log/syslog").rc == 0, "the local text log")
+    lab.hold("web", "order82-backup")
     lab.play("site.yml", "--limit", "web", *ABSENT)
     assert mark in lab.do("web", f"journalctl -o cat -t probe --grep {mark}")
     lab.do("web", f"grep -q {mark} /var/log/syslog")
