@@ -35,6 +35,20 @@ def test_collector_keeps_its_store(lab: Lab) -> None:
     assert lab.host("collector2").run(f"truncate --size 0 {day}").rc != 0, "still append-only"
 
 
+def test_repository_keeps_what_others_backed_up(lab: Lab) -> None:
+    absent = ("backup_repository", "vault", "-e", "backup_repository_state=absent")
+    lying = "cd /srv/backup && find . -type f -print0 | sort -z | xargs -0 sha256sum"
+    before = lab.do("vault", lying)
+    assert "/snapshots/" in before
+    lab.apply(*absent)
+    assert lab.do("vault", lying) == before
+    assert (
+        lab.do("vault", "systemctl list-units --all --no-legend 'order82-repository*'; ss -Hltn 'sport = :2515'") == ""
+    )
+    assert lab.do("vault", "ls -d /etc/order82/backup_repository* 2>/dev/null", ok=(2,)) == ""
+    assert "changed=0" in lab.apply(*absent)
+
+
 def test_sender_keeps_its_journal_and_its_logs(lab: Lab, mark: str) -> None:
     lab.do("web", f"logger -t probe {mark}")
     until(10, lambda: lab.host("web").run(f"grep -q {mark} /var/log/syslog").rc == 0, "the local text log")

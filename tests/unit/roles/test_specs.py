@@ -45,3 +45,9 @@ def test_an_option_without_default_is_required_or_says_what_its_absence_means(ro
 def test_a_public_variable_carries_the_roles_name(role):
     for name in defaults_of(role):
         assert name.startswith(f"{role}_"), name
+
+
+def test_the_page_that_says_how_to_remove_all_names_each_role():
+    page = (ROLES.parent / "docs" / "ops.md").read_text(encoding="utf-8")
+    removable = {role for role in NAMES if f"{role}_state" in options_of(role)}
+    assert {role for role in removable if f"-e {role}_state=absent" not in page} == set()
