@@ -14,7 +14,10 @@ SENDERS = ("app", "web")
 ALL = ("app", "collector1", "collector2", "web")
 DAY = "/srv/records/session/$(date -u -d yesterday +%F)"
 # The housekeeping of each minute mends what it finds broken of today: half a minute from here on, it does nothing.
-AFTER_HOUSEKEEPING = 'until s=$(date +%-S); [ "$s" -ge 5 ] && [ "$s" -lt 30 ]; do sleep 1; done'
+AFTER_HOUSEKEEPING = (
+    'until s=$(date +%-S); [ "$s" -ge 5 ] && [ "$s" -lt 30 ] && [ "$(systemctl is-active order82-records)" = inactive ]; '
+    "do sleep 1; done"
+)
 STORE_CHECKS = {"all_heard", "integrity", "protection", "retention", "space"}
 
 
