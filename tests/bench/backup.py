@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a backup costs beside plain restic: the same files into two repositories each, in one run.
 
-Both make a first backup, then several of the same files with a few changed. Ours also unlocks each repository, lists what
-the snapshot has, hashes what is new and backs the manifest up beside it: that is what a drill compares with. These are
-three more calls of restic for each repository, and each takes half a second whatever the size: restic makes its keys so
+Both make a first backup, then several of the same files with a few changed. Ours also unlocks each repository, asks whether
+it is free, lists what the snapshot has, hashes what is new and backs the manifest up beside it: that is what a drill compares
+with. These are four more calls of restic for each repository, and each takes half a second whatever the size: restic makes its keys so
 that opening a repository takes that long. Repositories
 are folders on this machine, so neither waits for a network; the alternative to each round is the other arm's round. Needs
 root and restic. Files are half text and half random, so that they compress by half.
@@ -30,7 +30,7 @@ sys.path.insert(0, str(CHECKOUT))
 from plugins.module_utils.backup import kinds, restic, running, settings
 
 SLOWER = 4.0
-"""The most times as long that a later backup may take: of small files that hardly change it is the four calls instead of one."""
+"""The most times as long that a later backup may take: of small files that hardly change it is the five calls instead of one."""
 LARGER = 1.1
 """The most times as many bytes that the repositories may have."""
 PLACES = ("one", "two")
