@@ -148,7 +148,7 @@ def started(programs, folder, target="recovery_target = immediate", restore="fal
         yield socket
     finally:
         processes.run(_setpriv([*control, "--mode=immediate", "stop"]), seconds=120)
-        shutil.rmtree(socket, ignore_errors=True)  # the same; the server may remove files in it
+        shutil.rmtree(socket, ignore_errors=True)  # the server may remove files in it meanwhile
 
 
 def _await_recovery(programs, socket, status):
