@@ -78,7 +78,8 @@ def ends(lab: Lab, gateways: dict[str, Gateway]) -> Iterator[None]:
         lab.do(host, f"echo {text} | base64 -d > /root/flows.py")
     lab.do(
         "outside",
-        "systemctl stop flows 2>/dev/null; systemd-run --quiet --collect --property=LimitNOFILE=4096 --unit flows python3 /root/flows.py serve /root/seen",
+        "systemctl stop flows 2>/dev/null; systemd-run --quiet --collect --unit flows --property=LimitNOFILE=4096 "
+        "--property=Type=notify python3 /root/flows.py serve /root/seen",
     )
     yield
     lab.do("outside", "systemctl stop flows")

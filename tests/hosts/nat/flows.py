@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs on hosts of the lab: real flows, with the truth noted at both ends.
 
-    flows.py serve FILE             outside: answer TCP, UDP and echo requests, and note who came
+    flows.py serve FILE             outside: answer TCP, UDP and echo requests, and note who came; a service that
+                                    tells systemd when it is there
     flows.py send HOST FILE MARK COUNT ADDRESS...
                                     inside: flows from these addresses, each with a word of its own as its payload
 
@@ -13,6 +14,7 @@ address, public port, time.
 from __future__ import annotations
 
 import json
+import os
 import selectors
 import socket
 import struct
@@ -50,13 +52,16 @@ class Server:
             self._chooser.register(one, selectors.EVENT_READ, action)
 
     def run(self) -> None:
-        """Until it is killed."""
+        """Until it is killed. systemd hears when it is there, so that who starts it waits (sd_notify(3))."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
         while True:
             for key, _events in self._chooser.select():
                 key.data()
 
     def _note(self, word: bytes, address: str, port: int) -> None:
-        self._file.write(json.dumps([word.decode().strip(), address, port, time.time()]) + "\n")
+        text = word.decode(errors="replace").strip()  # also whoever pings from elsewhere is noted
+        self._file.write(json.dumps([text, address, port, time.time()]) + "\n")
 
     def _welcome(self) -> None:
         peer = self._tcp.accept()[0]
