@@ -8,7 +8,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..paths import CHECKOUT, LOCAL_CACHE
@@ -17,9 +17,15 @@ from ..progress import say
 
 LOGS = LOCAL_CACHE / "test"
 TAIL = 40
+WIDTH = 300
+"""So much of a line is said; the log has all of it."""
 # pytest's last line: "=== 1 failed, 9 passed, 2 skipped in 3.21s ===".
 CLOSING = re.compile(r"^=*\s*((?:\d+ [a-z]+,? ?)+) in [\d.]+s.*$", re.MULTILINE)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# pytest's own list of what failed, before its last line: "FAILED tests/x.py::test_y - AssertionError: why".
+LISTED = re.compile(r"^(?:FAILED|ERROR) (\S*?\.py(?:::.+?)?)(?: - .*)?$", re.MULTILINE)
+# Of what pytest says of one: its name, where it was, and why.
+WHY = re.compile(r"_{3,} .+ _{3,}$|\S+\.py:\d+: |E  ")
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,11 @@ class Count:
 
     passed: int = 0
     failed: int = 0
+    failing: tuple[str, ...] = ()
+    """What they are called."""
 
     def __add__(self, other: Count) -> Count:
-        return Count(self.passed + other.passed, self.failed + other.failed)
+        return Count(self.passed + other.passed, self.failed + other.failed, self.failing + other.failing)
 
 
 def pytest_count(output: str) -> Count:
@@ -59,6 +67,21 @@ def as_scenario(output: str, code: int) -> Count:
     return count + (Count(passed=1) if code == 0 and count.passed and not count.failed else Count(failed=1))
 
 
+def listed(output: str) -> list[str]:
+    """The tests that a pytest in this output lists as failed."""
+    return list(dict.fromkeys(LISTED.findall(COLOURS.sub("", output))))
+
+
+def reason(output: str, notable: str) -> list[str]:
+    """The lines of an output that tell of a failure: pytest's of its failed tests, or else the last notable ones."""
+    lines = COLOURS.sub("", output).rstrip().splitlines()
+    if listed(output):
+        lines = list(dict.fromkeys(line for line in lines if WHY.match(line)))[:TAIL]
+    else:
+        lines = [line for line in lines if re.match(notable, line)][-TAIL:]
+    return [line[:WIDTH] for line in lines]
+
+
 @dataclass(frozen=True)
 class Step:
     """One program among the tests."""
@@ -83,9 +106,9 @@ class Step:
         count = self.counted(output, code)
         took = f"{time.monotonic() - begun:.1f} s"
         if count.failed:
-            lines = [line for line in output.rstrip().splitlines() if re.match(self.notable, line)]
-            tail = "\n".join(f"    {line}" for line in lines[-TAIL:])
-            say(f"FAILED  {self.name} ({count.passed} passed, {count.failed} failed, {took}), see {log}\n{tail}")
-        else:
-            say(f"ok      {self.name} ({count.passed} passed, {took})")
+            why = "".join(f"\n    {line}" for line in reason(output, self.notable))
+            say(f"FAILED  {self.name} ({count.passed} passed, {count.failed} failed, {took}), see {log}{why}")
+            names = tuple(f"{self.name}: {test}" for test in listed(output)) or (self.name,)
+            return replace(count, failing=names)
+        say(f"ok      {self.name} ({count.passed} passed, {took})")
         return count

@@ -26,7 +26,7 @@ LONGEST = ("kernel", "backup")
 
 
 def test(options: argparse.Namespace) -> int:
-    """Run what was asked for, go on after failures, and close with the count alone on the last line."""
+    """Run what was asked for, go on after failures, name them all, and close with the count alone on the last line."""
     begun = time.monotonic()
     names = options.scenarios or ([] if options.quick else longest_first(scenario_names()))
     packages.ensure((packages.LAB_NEEDS if names else {}) | ({} if options.scenarios else packages.TEST_NEEDS))
@@ -39,7 +39,7 @@ def test(options: argparse.Namespace) -> int:
         with uninterrupted():
             take_down(names)
         raise
-    say(f"all of it took {time.monotonic() - begun:.0f} s")
+    say("".join(f"FAILED  {name}\n" for name in total.failing) + f"all of it took {time.monotonic() - begun:.0f} s")
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return 1 if total.failed or not total.passed else 0
 

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
+from cli.testing import steps
 from cli.testing.sanity import as_sanity, is_left_out
-from cli.testing.steps import Count, as_one, as_pytest, as_scenario, pytest_count
+from cli.testing.steps import Count, Step, as_one, as_pytest, as_scenario, listed, pytest_count, reason
 from cli.testing.suite import add_up, longest_first, scenario_names
 
 
@@ -57,6 +61,50 @@ def test_sanity_checks_that_looked_at_nothing_are_a_failure() -> None:
 def test_counts_add_up() -> None:
     assert add_up([Count(1, 2), Count(3, 4)]) == Count(4, 6)
     assert add_up([]) == Count(0, 0)
+
+
+BROKEN = """
+import pytest
+
+@pytest.fixture(scope="module")
+def server():
+    assert 1 == 2, "nobody answers" + "!" * 400
+
+def test_page(server):
+    pass
+
+@pytest.mark.parametrize("host", ["app on 12"])
+def test_host(server, host):
+    pass
+
+def test_count():
+    assert [1] == [2]
+"""
+
+
+def test_a_failure_is_told_by_what_failed_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "LOGS", tmp_path)
+    file = tmp_path / "test_broken.py"
+    file.write_text(BROKEN)
+    # As molecule does: the last lines of a scenario are not pytest's.
+    words = f"{sys.executable} -m pytest -p no:cacheprovider -q {file}; code=$?; seq 100; exit $code"
+    count = Step("broken", ["sh", "-c", words], counted=as_pytest, folder=tmp_path).run()
+    assert (count.passed, count.failed) == (0, 3)
+    assert [name.rpartition("::")[2] for name in count.failing] == ["test_count", "test_page", "test_host[app on 12]"]
+    said = capsys.readouterr().err
+    assert said.count("nobody answers") == 1, "one reason of two tests is said once"
+    assert "assert [1] == [2]" in said
+    assert "test_broken.py:6: AssertionError" in said
+    assert max(map(len, said.splitlines()[1:])) < 310
+
+
+def test_a_failure_of_another_program_is_told_by_its_last_lines() -> None:
+    output = "ERROR in molecule\n" + "\n".join(map(str, range(100)))
+    assert listed(output) == []
+    assert reason(output, "")[-1] == "99"
+    assert reason(output, "ERROR") == ["ERROR in molecule"]
 
 
 def test_what_galaxy_leaves_out_is_left_out() -> None:
