@@ -91,13 +91,15 @@ def failures(what):
 def _usable(places):
     """Which repositories can be used, with the error of each other one; locks that a killed run left are removed.
 
-    Asked once, so that no set waits for a repository that is gone or locked. To list snapshots asks for a lock.
+    Asked once, so that no set waits for a repository that is gone or locked. To list locks asks for none; where there
+    are any, to list snapshots does, and waits for it.
     """
     gone = {}
     for name, place in places.items():
         try:
-            place.run("unlock")
-            place.run("list", "snapshots")
+            if place.run("list", "locks").strip():
+                place.run("unlock")
+                place.run("list", "snapshots")
         except restic.ResticError as error:
             gone[name] = str(error)
     return {name: place for name, place in places.items() if name not in gone}, gone
