@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..conftest import Lab, until
+from ..conftest import Lab, changed, until
 
 # What a web server carries, but for what all of it shares.
 MEASURES = (
@@ -47,6 +47,15 @@ def test_repository_keeps_what_others_backed_up(lab: Lab) -> None:
     )
     assert lab.do("vault", "ls -d /etc/order82/backup_repository* 2>/dev/null", ok=(2,)) == ""
     assert "changed=0" in lab.apply(*absent)
+
+
+def test_shared_parts_do_not_go_before_the_measures(lab: Lab) -> None:
+    """The measures end by the command, so whoever types all of it in one run is told to take two."""
+    said = lab.play("site.yml", "--limit", "web", *ABSENT, "-e", "order82_state=absent", ok=(2,))
+    sentence = " ".join(said.split())
+    assert "web still has order82-" in sentence
+    assert " order82-backup.timer, " in sentence
+    assert changed(said) == {}
 
 
 def test_sender_keeps_its_journal_and_its_logs(lab: Lab, mark: str) -> None:
