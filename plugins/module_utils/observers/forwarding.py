@@ -13,7 +13,11 @@ from .. import processes
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 100000
-_RECONNECT_SECONDS = 12
+_RECONNECT_SECONDS = 15
+# A sender that can't agree with a collector on TLS calls it again every ten seconds, and is connected for a moment.
+# What a collector without TLS says until then is short, and no handshake is as long as the answers to some 100 records.
+_ANSWER_BYTES = 512
+_HANDSHAKE_BYTES = 8192
 _NEVER = 1000000000  # seconds: nothing was ever handed over
 _KEPT_EVERY = 100  # a forwarder saves its place every so many messages: so many entries may seem to wait
 _OFFERS = b"relp_version=0\nrelp_software=order82,0,order82\ncommands=syslog"
@@ -23,38 +27,65 @@ _RELP_OPEN = b"1 open %d %s\n" % (len(_OFFERS), _OFFERS)
 def connections(text):
     """Read what C(ss -tinH state established) says: two lines for each connection, the first without a state.
 
-    :return: list of dicts with C(unsent) (bytes not acknowledged by the peer's kernel) and C(answer_ms) (since data
-        last came).
+    :return: list of dicts with C(port) (ours), C(unsent) (bytes not acknowledged by the peer's kernel), C(received)
+        (bytes in all) and C(answer_ms) (since data last came).
     """
     found = []
     lines = text.splitlines()
     for head, detail in zip(lines[::2], lines[1::2]):
         columns = head.split()
-        received = re.search(r"\blastrcv:(\d+)", detail)
-        found.append({"unsent": int(columns[1]), "answer_ms": int(received[1]) if received else 0})
+        last = re.search(r"\blastrcv:(\d+)", detail)
+        received = re.search(r"\bbytes_received:(\d+)", detail)
+        found.append(
+            {
+                "port": int(columns[2].rpartition(":")[2]),
+                "unsent": int(columns[1]),
+                "received": int(received[1]) if received else 0,
+                "answer_ms": int(last[1]) if last else 0,
+            }
+        )
     return found
+
+
+def understood(now, before):
+    """Whether records go over one of these connections, and not only an attempt to agree on it.
+
+    :param list now: what connections() found.
+    :param list before: what it found a second ago.
+    """
+    there = {one["port"] for one in before}
+    return any(
+        one["received"] >= _HANDSHAKE_BYTES or (one["received"] >= _ANSWER_BYTES and one["port"] in there)
+        for one in now
+    )
 
 
 def _forwarding(collectors, port, folder, silence_seconds):
     # A forwarder sees that its collector was restarted when it next sends, and tries again within ten seconds: what the
     # journal says of this very look makes it send.
     end = time.monotonic() + _RECONNECT_SECONDS
+    before = dict.fromkeys(collectors, ())
     while True:
-        ways = {name: _way(address, port, "%s/%s.cursor" % (folder, name)) for name, address in collectors.items()}
-        if all(way["connected"] for way in ways.values()) or time.monotonic() > end:
+        now = {name: _open(address, port) for name, address in collectors.items()}
+        connected = {name for name in collectors if understood(now[name], before[name])}
+        if len(connected) == len(collectors) or time.monotonic() > end:
             break
+        before = now
         time.sleep(1)
+    ways = {name: _way(open_now, "%s/%s.cursor" % (folder, name)) for name, open_now in now.items()}
     return {
-        "ways": ways,
-        "unconnected": sorted(name for name, way in ways.items() if not way["connected"]),
+        "ways": {name: {"connected": name in connected, **way} for name, way in ways.items()},
+        "unconnected": sorted(set(collectors) - connected),
         "unanswered": sorted(name for name, way in ways.items() if not 0 <= way["answered_seconds"] <= silence_seconds),
         "longest_wait_seconds": max((way["waiting_seconds"] for way in ways.values()), default=0),
     }
 
 
-def _way(address, port, cursor_file):
-    shown = command(["ss", "-tinH", "state", "established", "dst", address, "dport", "= :%d" % port])
-    open_now = connections(shown)
+def _open(address, port):
+    return connections(command(["ss", "-tinH", "state", "established", "dst", address, "dport", "= :%d" % port]))
+
+
+def _way(open_now, cursor_file):
     try:
         with open(cursor_file, encoding="ascii") as file:
             cursor = file.read().strip()
@@ -62,7 +93,6 @@ def _way(address, port, cursor_file):
         cursor = ""
     waiting = _entries_after(cursor, cursor_file) if cursor else []
     return {
-        "connected": bool(open_now),
         "answered_seconds": min((one["answer_ms"] for one in open_now), default=-1000) // 1000,
         "unsent_bytes": sum(one["unsent"] for one in open_now),
         "behind_entries": len(waiting) if cursor else _MOST,
@@ -144,7 +174,7 @@ OBSERVERS = {
         facts={
             "ways": "dict: collector to connected, answered_seconds (-1: no connection), unsent_bytes, "
             "behind_entries (at most 100000; 100 are normal, a place is saved every 100 messages), waiting_seconds",
-            "unconnected": "list: collectors to which no connection is established",
+            "unconnected": "list: collectors to which no connection is established, or only attempts to agree on TLS",
             "unanswered": "list: collectors that did not answer for longer than that, or not at all",
             "longest_wait_seconds": "int: for how long the oldest journal entry that is certainly not handed over yet "
             "has waited, of the collector that is furthest behind",

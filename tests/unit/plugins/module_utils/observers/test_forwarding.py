@@ -22,6 +22,27 @@ def test_the_one_after_them_is_not():
     assert forwarding._wait(entries(*[9000] * 100, 240, 3), NOW) == 240
 
 
+def shown(port: int, received: int) -> str:
+    """What ss says of a connection."""
+    return (
+        f"0 36 10.82.1.20:{port} 10.82.1.11:2514\n"
+        f"\t bbr bytes_sent:900 bytes_received:{received} lastsnd:120 lastrcv:4100 lastack:90 minrtt:0.3\n"
+    )
+
+
 def test_a_connection_and_its_state():
-    shown = "0 36 10.82.1.20:45962 10.82.1.11:2514\n\t bbr lastsnd:120 lastrcv:4100 lastack:90 minrtt:0.3\n"
-    assert forwarding.connections(shown) == [{"unsent": 36, "answer_ms": 4100}]
+    assert forwarding.connections(shown(45962, 1700)) == [
+        {"port": 45962, "unsent": 36, "received": 1700, "answer_ms": 4100}
+    ]
+
+
+def test_an_attempt_is_no_connection():
+    attempt = forwarding.connections(shown(45962, 0))
+    refused = forwarding.connections(shown(45964, 40))
+    another = forwarding.connections(shown(45966, 1700))
+    assert not forwarding.understood(attempt, attempt), "nobody answered"
+    assert not forwarding.understood(refused, refused), "it does not speak TLS"
+    assert not forwarding.understood(another, attempt), "the sender may not like the certificate"
+    assert forwarding.understood(another, another)
+    assert forwarding.understood(forwarding.connections(shown(45962, 9000)), ())
+    assert not forwarding.understood([], another)
