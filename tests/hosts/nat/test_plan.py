@@ -107,14 +107,30 @@ def test_an_impossible_plan_changes_nothing(
     assert lab.do(gateway.name, rules) == before
 
 
+RELOAD = "systemctl reload order82-nat"
+BEAT = "systemctl restart order82-nat-record"  # else its next word may come before the inspection, or up to 30 s later
+
+
 def test_rules_of_others_stay(lab: Lab, gateways: dict[str, Gateway]) -> None:
     """Another table is there before and after the rules are loaded anew."""
     lab.do("gateway1", "nft add table inet other; systemctl reload order82-nat")
     assert "table inet other" in lab.do("gateway1", "nft list tables; nft delete table inet other")
 
 
-RELOAD = "systemctl reload order82-nat"
-BEAT = "systemctl restart order82-nat-record"  # else its next word may come before the inspection, or up to 30 s later
+def test_rules_come_back_after_others_flushed_all(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
+    """Debian's nftables.service, which loads an administrator's own rules, first takes away whatever there is."""
+    gateway = gateways["gateway2"]
+    lab.do(gateway.name, "systemctl start nftables; nft list table ip order82_nat", ok=(1,))
+    lab.do(gateway.name, RELOAD)
+    try:
+        for number, word in enumerate(("restart", "reload")):
+            lab.do(gateway.name, f"systemctl {word} nftables")
+            flows = send(lab, gateway, f"{mark}-{number}", 30, ["100.64.4.1", "100.64.4.2"])
+            assert [flow for flow in flows if gateway.owner(flow.public, flow.public_port) != flow.inside] == []
+    finally:
+        lab.do(gateway.name, f"systemctl stop nftables; systemctl start order82-nat; {BEAT}")
+
+
 DRIFTS = {
     "rules taken away": Drift(
         {"gateway1": f"nft delete table ip order82_nat; {BEAT}"},
