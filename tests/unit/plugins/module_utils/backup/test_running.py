@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.backup import running
+from ansible_collections.order82.baseline.plugins.module_utils.backup import restic, running
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +31,26 @@ def test_the_log_is_remembered_beside_the_backups():
     running.remember("log", [result("shop", "north", "gone")])
     assert running.failures("run") == []
     assert running.failures("log") == [result("shop", "north", "gone")]
+
+
+class Place:
+    """A repository with these locks; None is one that is gone."""
+
+    def __init__(self, locks: str | None):
+        self.locks = locks
+        self.asked: list[tuple[str, ...]] = []
+
+    def run(self, *words: str) -> str:
+        self.asked.append(words)
+        if self.locks is None:
+            raise restic.ResticError("gone")
+        return self.locks if words == ("list", "locks") else ""
+
+
+def test_only_a_repository_with_locks_is_waited_for():
+    free, locked, gone = Place(""), Place("2f3a\n"), Place(None)
+    places, without = running._usable({"free": free, "locked": locked, "gone": gone})
+    assert list(places) == ["free", "locked"]
+    assert without == {"gone": "gone"}
+    assert free.asked == [("list", "locks")]
+    assert locked.asked == [("list", "locks"), ("unlock",), ("list", "snapshots")]
