@@ -17,14 +17,13 @@ from ansible.template import trust_as_template
 from ..plugin_utils import collection
 from ..plugin_utils.checks import ROLES, SITE_ROLE, Check
 from ..plugin_utils.documents import DataError
-from ..plugin_utils.host_program import host_program, packed_code, read_answer
+from ..plugin_utils.host_call import HostBroke, ask_host
+from ..plugin_utils.host_program import OBSERVE, packed_code
 from ..plugin_utils.judge import timestamp
 from ..plugin_utils.resolve import Resolved, resolve
 from ..plugin_utils.site_table import roles_by_host
 
 MODULE = "order82.baseline.check_info"
-NOT_FOUND = 127  # a shell's exit code for a command that it does not find
-MESSAGE = 500  # so many characters of what a host says about its failure
 
 # Ansible imports this once and then forks a process for every host and task. What is read here is read once for all of
 # them, and what exists now is left alone by the garbage collection of each (gc.freeze is made for this).
@@ -104,28 +103,11 @@ class ActionModule(ActionBase):
         if not asked:
             return {"changed": False, "observations": []}
         try:
-            direct = self._observe_directly(asked, task_vars)
-            return direct or self._execute_module(
-                module_name=MODULE, module_args={"checks": asked}, task_vars=task_vars
-            )
+            answer = ask_host(self, OBSERVE, asked, task_vars)
+            if answer is None:
+                return self._execute_module(module_name=MODULE, module_args={"checks": asked}, task_vars=task_vars)
+        except HostBroke as error:
+            return {"failed": True, "msg": str(error)}
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": str(error)}
-
-    def _observe_directly(self, asked: list[dict], task_vars: Mapping) -> dict | None:
-        """Run the observers as a program of their own, where that can be done.
-
-        :return: None where it takes Ansible's module wrapper: no pipelining, a delegated task, or no python3 by that
-            name and none named for this host.
-        """
-        if not self._is_pipelining_enabled("new") or self._task.delegate_to:
-            return None
-        python = str(self._templar.template(task_vars.get("ansible_python_interpreter") or "auto"))
-        command = f"{self._compute_environment_string()} {'python3' if python.startswith('auto') else python} -I -"
-        done = self._low_level_execute_command(command.strip(), in_data=host_program(asked))
-        if done["rc"] == NOT_FOUND:
-            return None
-        try:
-            return {"changed": False, "observations": read_answer(done["stdout"])}
-        except ValueError as error:
-            said = (done["stderr"] or done["stdout"]).strip()[-MESSAGE:]
-            return {"failed": True, "msg": f"{error} (exit code {done['rc']}): {said}"}
+        return {"changed": False, "observations": answer}

@@ -12,9 +12,13 @@ from .checks import SITE_ROLE, Check, load_checks, load_roles
 from .documents import ROOT, DataError, parse_yaml, read_text
 from .law import load_law
 from .site_table import load_site
+from .state import load_states
 
 law = functools.cache(load_law)
 """law() -> Law."""
+
+states = functools.cache(load_states)
+"""states() -> dict of RoleState by role: what each role lays down."""
 
 site_table = functools.cache(load_site)
 """site_table(path) -> list of Play; by default playbooks/site.yml of the collection."""
@@ -47,4 +51,5 @@ def read_ahead() -> None:
     with contextlib.suppress(DataError):
         role_checks()
         site_table()
+        states()
         version()

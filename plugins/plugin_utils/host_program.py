@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The observers as one Python program that a host reads from standard input: no file is written there.
+"""Code for hosts as one Python program that a host reads from standard input: no file is written there.
 
-It is the code of C(plugins/module_utils), as in the module C(check_info) and in the command C(order82), without the
-wrapper that Ansible puts around a module. Building, sending and starting that wrapper takes most of a module call's
+It is the code of C(plugins/module_utils), as in the modules C(check_info) and C(host_state) and in the command C(order82),
+without the wrapper that Ansible puts around a module. Building, sending and starting that wrapper takes most of a module call's
 time: with 200 checks an inspection takes about 1.1 pings so, and 1.5 as a module (tests/bench/inspect_cost.py).
 """
 
@@ -12,13 +12,13 @@ import base64
 import functools
 import json
 import zlib
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from .documents import ROOT
 
 SOURCE = ROOT / "plugins" / "module_utils"
 PACKAGE = "order82_baseline"
-MARK = "\norder82-observations:"
+MARK = "\norder82-answer:"
 """Stands before the answer, so that what a login script prints does no harm. JSON has no line break inside a text, so
 nothing that was observed can look like it."""
 
@@ -34,43 +34,67 @@ class _Finder:
     def exec_module(self, module):
         exec(compile(_CODE[module.__name__][1], module.__name__, "exec"), module.__dict__)
 sys.meta_path.insert(0, _Finder())
-from {package}.looking import look
-_CHECKS = json.loads(base64.b64decode("{checks}"))
-sys.stdout.write({mark!r} + json.dumps(look(_CHECKS)) + "\\n")
+from {package}.{module} import {function} as _answer
+_ASKED = json.loads(zlib.decompress(base64.b64decode("{asked}")))
+sys.stdout.write({mark!r} + json.dumps(_answer(_ASKED)) + "\\n")
 """
 
 
-def host_program(checks: Sequence[dict]) -> bytes:
+class Question(NamedTuple):
+    """What of the code on hosts answers: C(function) in C(module), with the folders of C(plugins/module_utils) it needs."""
+
+    module: str
+    function: str
+    parts: tuple[str, ...]
+    answers: type
+
+
+OBSERVE = Question("looking", "look", ("",), list)
+LAY_DOWN = Question("state.request", "carry_out", ("state", "processes.py"), dict)
+
+
+def host_program(question: Question, asked: object) -> bytes:
     """Write the program.
 
-    :param checks: dicts with id and observe, for C(looking.look).
+    :param asked: what the function takes, as JSON can carry it.
     :return: Python source, ASCII only.
     """
     return _PROGRAM.format(
-        code=packed_code(), package=PACKAGE, mark=MARK, checks=base64.b64encode(json.dumps(checks).encode()).decode()
+        code=packed_code(question.parts),
+        package=PACKAGE,
+        module=question.module,
+        function=question.function,
+        mark=MARK,
+        asked=base64.b64encode(zlib.compress(json.dumps(asked).encode(), 6)).decode(),
     ).encode("ascii")
 
 
-def read_answer(stdout: str) -> list[dict]:
-    """Take the observations out of what the program printed.
+def read_answer(question: Question, stdout: str):
+    """Take the answer out of what the program printed.
 
-    :raises ValueError: they are not there.
+    :raises ValueError: it is not there.
     """
     _before, mark, answer = stdout.rpartition(MARK)
     if not mark:
         raise ValueError("the program on the host gave no answer")
-    observations = json.loads(answer.partition("\n")[0])
-    if not isinstance(observations, list):
-        raise ValueError("the program on the host gave no list of observations")
-    return observations
+    found = json.loads(answer.partition("\n")[0])
+    if not isinstance(found, question.answers):
+        raise ValueError(f"the program on the host answered with no {question.answers.__name__}")
+    return found
 
 
 @functools.cache
-def packed_code() -> str:
-    """All modules by name, each with whether it is a package: JSON, compressed, Base64."""
+def packed_code(parts: tuple[str, ...] = ("",)) -> str:
+    """Modules by name, each with whether it is a package: JSON, compressed, Base64.
+
+    :param parts: the folders and files of which they are; all of them by default.
+    """
     modules = {PACKAGE: (True, "")}
     for path in sorted(SOURCE.rglob("*.py")):
-        parts = [PACKAGE, *path.relative_to(SOURCE).with_suffix("").parts]
-        package = parts[-1] == "__init__"
-        modules[".".join(parts[:-1] if package else parts)] = (package, path.read_text(encoding="utf-8"))
+        within = path.relative_to(SOURCE)
+        if not any(within.is_relative_to(part) for part in parts):
+            continue
+        names = [PACKAGE, *within.with_suffix("").parts]
+        package = names[-1] == "__init__"
+        modules[".".join(names[:-1] if package else names)] = (package, path.read_text(encoding="utf-8"))
     return base64.b64encode(zlib.compress(json.dumps(modules).encode(), 6)).decode()

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On the controller: what a role lays down on this host, with all values; then one call, whatever its number of files."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils import collection, host_values
+from ..plugin_utils.documents import DataError
+from ..plugin_utils.host_call import HostBroke, ask_host
+from ..plugin_utils.host_program import LAY_DOWN, packed_code
+from ..plugin_utils.host_zipapp import zipapp
+from ..plugin_utils.site_table import roles_by_host
+from ..plugin_utils.state import refuse_claims
+from ..plugin_utils.state_values import resolve_state, without_contents
+
+MODULE = "order82.baseline.host_state"
+SURVEY = "order82_survey"
+"""The fact that says what was found of each role when the host was looked at; it ends with the first change."""
+
+SHARED = "order82"
+"""The role of what all measures share; a run that has seen to it has the fact."""
+
+# As in check_info: read once, before Ansible forks a process for every host and task.
+collection.read_ahead()
+host_values.read_ahead()
+packed_code(LAY_DOWN.parts)
+zipapp()
+gc.freeze()
+
+
+class ActionModule(ActionBase):
+    """Renders here; writes, compares and restarts there."""
+
+    _VALID_ARGS = frozenset(("role", "whole_site"))
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp=None, task_vars=None):
+        """Lay the role down, or take it away; with C(whole_site) look at all others of the host in the same call."""
+        super().run(tmp, task_vars)
+        _validated, arguments = self.validate_argument_spec(
+            argument_spec={"role": {"type": "str"}, "whole_site": {"type": "bool", "default": False}}
+        )
+        role = arguments["role"] or str(task_vars.get("ansible_role_name", "")).rpartition(".")[2]
+        try:
+            return self._bring_about(role, arguments["whole_site"], task_vars)
+        except DataError as error:
+            raise AnsibleActionFail(str(error)) from error
+
+    def _bring_about(self, role: str, whole_site: bool, task_vars: Mapping) -> dict:
+        known = collection.states()
+        if role not in known:
+            raise DataError(f"there is no state of a role '{role}'; there are: {', '.join(sorted(known))}")
+        survey = task_vars.get("ansible_facts", {}).get(SURVEY) or {}
+        if not whole_site and role in survey:
+            return {"changed": False, "did": [], "answers": survey[role]}
+        roles = self._roles(task_vars) if whole_site else [role]
+        states = self._states(roles if role in roles else [*roles, role], task_vars)
+        refuse_claims((f"the state of {one['role']}", file["path"]) for one in states for file in one["files"])
+        [mine] = [one for one in states if one["role"] == role]
+        present = [one for one in states if one["present"]]
+        request = {
+            "check": self._task.check_mode,
+            "bring": {
+                "state": mine,
+                "packages": [package for one in present for package in one["packages"]],
+                "debconf": [line for one in present for line in one["debconf"]],
+                "diversions": [path for one in present for path in one["diversions"]],
+            },
+            "look": [without_contents(one) for one in states if one is not mine],
+        }
+        return self._result(role, self._ask(request, task_vars))
+
+    def _roles(self, task_vars: Mapping) -> list[str]:
+        groups = {name: [task_vars["inventory_hostname"]] for name in ("all", *task_vars["group_names"])}
+        [roles] = roles_by_host(collection.site_table(), groups).values()
+        return [role for role in roles if role in collection.states()]
+
+    def _states(self, roles: Sequence[str], task_vars: Mapping) -> list[dict]:
+        variables = host_values.variables_of(roles, task_vars)
+        engine = host_values.engine(self._templar, variables, str(task_vars.get("inventory_dir") or ""))
+        found = []
+        for role in roles:
+            wanted = str(engine.template(f"{{{{ {role}_state }}}}", {}))
+            found.append(resolve_state(collection.states()[role], engine, wanted == "present"))
+        return found
+
+    def _ask(self, request: Mapping, task_vars: Mapping) -> dict:
+        try:
+            answer = ask_host(self, LAY_DOWN, request, task_vars)
+        except HostBroke as error:
+            raise AnsibleActionFail(str(error)) from error
+        except AnsibleConnectionFailure as error:
+            return {"brought": {"unreachable": True, "msg": str(error)}, "looks": {}}
+        if answer is not None:
+            return answer
+        result = self._execute_module(module_name=MODULE, module_args={"request": request}, task_vars=task_vars)
+        return result["answer"] if "answer" in result else {"brought": result, "looks": {}}
+
+    def _result(self, role: str, answer: Mapping) -> dict:
+        result = dict(answer["brought"])
+        result.pop("invocation", None)
+        if not (self._task.diff or self._play_context.diff):
+            result.pop("diff", None)
+        surveyed = {role: look["answers"] for role, look in answer["looks"].items() if not look["differs"]}
+        if answer["looks"] and not result.get("changed"):
+            result["ansible_facts"] = {SURVEY: surveyed}
+        elif result.get("changed") or role == SHARED:
+            result["ansible_facts"] = {SURVEY: {}}
+        return result

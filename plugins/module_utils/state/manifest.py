@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a measure laid down on this host, and which restarts it still owes: one file a role, which only root can read.
+
+A secret's text is not in it, only its hash. All else is, so that it can be put back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+
+from . import paths
+from .errors import StateError
+
+FOLDER = "/var/lib/order82/manifest"
+SET_ASIDE = "/var/lib/order82/set_aside"
+"""What lay where only the measure may lay something. Kept as evidence."""
+
+KEYS = {"state": dict, "made": list, "owed": list}
+"""C(made): folders that were not there; they go with what lies in them. C(owed): what systemd is still to be asked for."""
+
+
+def place(role):
+    """Where a role's manifest lies."""
+    return os.path.join(FOLDER, role + ".json")
+
+
+def read(role):
+    """The manifest of a role, or None where there is none.
+
+    :raises StateError: it is not what this code wrote.
+    """
+    path = place(role)
+    try:
+        with paths.parent(path) as (descriptor, name):
+            found = paths.read(descriptor, name, path)
+    except FileNotFoundError:
+        return None
+    if found is None:
+        return None
+    try:
+        document = json.loads(found[0])
+        if not all(isinstance(document[key], kind) for key, kind in KEYS.items()):
+            raise ValueError("another form")
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateError("%s is damaged (%s): remove it, then apply the measure" % (path, error)) from error
+    return document
+
+
+def write(role, state, made, owed):
+    """Write what is there now. Files that are secret leave only their hash."""
+    files = [
+        {key: value for key, value in entry.items() if key != "content" or not entry["secret"]} for entry in state["files"]
+    ]
+    os.makedirs(FOLDER, 0o700, exist_ok=True)
+    document = {"state": dict(state, files=files), "made": sorted(made), "owed": owed}
+    paths.write(place(role), json.dumps(document, sort_keys=True).encode())
+
+
+def remove(role):
+    """Forget a measure that is gone."""
+    paths.remove(place(role))
+    for folder in (FOLDER, os.path.dirname(FOLDER)):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+def roles():
+    """The roles that have a manifest here."""
+    try:
+        return sorted(name[: -len(".json")] for name in os.listdir(FOLDER) if name.endswith(".json") and name[0] != ".")
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packages: those of all measures of a host in one transaction, and none of their daemons started before it is configured."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+
+from .. import processes
+from . import paths
+from .errors import StateError
+from .host import run
+
+_SECONDS = 1800
+"""So long apt-get may take, which also waits for another apt-get that is under way."""
+_APT = ["apt-get", "--quiet=2", "--yes", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+_APT += ["-o", "DPkg::Lock::Timeout=600"]
+_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
+_LISTS = "/var/lib/apt/lists"
+_YOUNG = 3600
+"""Lists of package sources that are not older (in seconds) are not fetched again."""
+_POLICY = "/usr/sbin/policy-rc.d"
+_OURS = b"#!/bin/sh\n# order82.baseline: no daemon starts before it is configured\nexit 101\n"
+_KEPT = _POLICY + ".order82-kept"
+
+
+def missing(host, wanted):
+    """Those of the packages that are not installed, only half, or in a version that is too old."""
+    return [entry for entry in wanted if not _is_enough(host.packages.get(entry["name"]), entry["at_least"])]
+
+
+def _is_enough(version, least):
+    if version is None or not least:
+        return version is not None
+    return processes.run(["dpkg", "--compare-versions", version, "ge", least]).returncode == 0
+
+
+def divert(host, wanted, check):
+    """Set files of packages aside, also before their package is there.
+
+    :return: sentences on what was done.
+    """
+    done = []
+    for path in wanted:
+        aside = path + ".dpkg-dist"
+        if host.diversions.get(path) == aside:
+            continue
+        done.append("set %s of its package aside" % path)
+        if not check:
+            run(["dpkg-divert", "--quiet", "--local", "--rename", "--divert", aside, "--add", path])
+    return done
+
+
+def undivert(host, gone):
+    """Give files of packages their names back."""
+    for path in gone:
+        if host.diversions.get(path) == path + ".dpkg-dist":
+            run(["dpkg-divert", "--quiet", "--local", "--rename", "--remove", path])
+
+
+def install(host, wanted, debconf, check):
+    """Install what is missing, in one transaction for each release that packages are taken from.
+
+    :param list wanted: dicts with C(name), C(release) (empty for the host's own), C(at_least) (a version) and C(otherwise)
+        (the sentence for where it can't be had).
+    :param list debconf: lines for debconf-set-selections(1), for packages that are not there yet.
+    :return: sentences on what was done.
+    """
+    lacking = missing(host, wanted)
+    if not lacking:
+        return []
+    names = list(dict.fromkeys(entry["name"] for entry in lacking))
+    if not check:
+        run(["dpkg", "--configure", "-a"], _SECONDS, _ENVIRONMENT) if None in host.packages.values() else None
+        refresh()
+        answer(debconf, names)
+        with nothing_started():
+            for release in dict.fromkeys(entry["release"] for entry in lacking):
+                words = ["--target-release", release] if release else []
+                chosen = [entry for entry in lacking if entry["release"] == release]
+                _apt_install([*words, *dict.fromkeys(entry["name"] for entry in chosen)], chosen)
+        host.forget()
+        still = missing(host, wanted)
+        if still:
+            raise StateError(still[0]["otherwise"] or "apt-get did not install %s: see what it says by hand" % still[0]["name"])
+    return ["installed " + " ".join(names)]
+
+
+def _apt_install(words, chosen):
+    try:
+        run([*_APT, "install", *words], _SECONDS, _ENVIRONMENT)
+    except StateError as error:
+        because = [entry["otherwise"] for entry in chosen if entry["otherwise"]]
+        if because:
+            raise StateError("%s (%s)" % (because[0], error)) from error
+        raise
+
+
+def refresh():
+    """Fetch the lists of the package sources, unless that was done within the hour."""
+    try:
+        age = time.time() - max(
+            os.stat(path).st_mtime for path in (_LISTS, "/var/lib/apt/periodic/update-success-stamp") if os.path.exists(path)
+        )
+    except ValueError:
+        age = _YOUNG
+    empty = not any(name.endswith(("Packages", "Packages.lz4", "Packages.xz")) for name in os.listdir(_LISTS))
+    if empty or not 0 <= age < _YOUNG:
+        run(["apt-get", "--quiet=2", "-o", "DPkg::Lock::Timeout=600", "update"], _SECONDS, _ENVIRONMENT)
+        os.utime(_LISTS)
+
+
+def answer(lines, names):
+    """Answer beforehand what packages would ask (debconf)."""
+    lines = [line for line in lines if line.split()[0] in names]
+    if lines:
+        path = "/run/order82-debconf"
+        paths.write(path, ("\n".join(lines) + "\n").encode())
+        run(["debconf-set-selections", path])
+        os.unlink(path)
+
+
+@contextlib.contextmanager
+def nothing_started():
+    """Have no package start its daemon (policy-rc.d, invoke-rc.d(8)).
+
+    A run that was broken off leaves our file there, and the host's own under another name: the next one finds both.
+    """
+    if os.path.exists(_POLICY) and not _is_ours():
+        os.replace(_POLICY, _KEPT)
+    paths.write(_POLICY, _OURS, 0o755)
+    try:
+        yield
+    finally:
+        put_back_policy()
+
+
+def _is_ours():
+    with open(_POLICY, "rb") as file:
+        return file.read(len(_OURS) + 1) == _OURS
+
+
+def put_back_policy():
+    """Take away what a run that was broken off left."""
+    if os.path.exists(_POLICY) and _is_ours():
+        os.unlink(_POLICY)
+    if os.path.exists(_KEPT):
+        os.replace(_KEPT, _POLICY)
+
+
+def purge(host, names):
+    """Remove packages with their settings.
+
+    :return: sentences on what was done.
+    :raises StateError: another package would go with them.
+    """
+    there = [name for name in names if name in host.packages]
+    if not there:
+        return []
+    planned = run([*_APT, "--simulate", "purge", *there], _SECONDS, _ENVIRONMENT)
+    others = set(re.findall(r"^(?:Remv|Purg) (\S+)", planned, re.MULTILINE)) - set(there)
+    if others:
+        raise StateError(
+            "%s can't be removed: %s would go too; remove that first, or keep the measure"
+            % (there[0], ", ".join(sorted(others)))
+        )
+    run([*_APT, "purge", *there], _SECONDS, _ENVIRONMENT)
+    host.forget()
+    return ["removed " + " ".join(there)]

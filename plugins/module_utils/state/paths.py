@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files and folders, reached only by ways that nobody but root could have laid, and replaced in one step.
+
+A folder is opened component by component from the root, and what is then done in it is done by its descriptor: nobody can
+put another folder in its place meanwhile. A symlink on the way is followed where only root can have made it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pwd
+import shutil
+import stat
+
+from .errors import StateError
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LINKS = 40  # as the kernel's own limit (path_resolution(7))
+STAGED = ".order82"
+"""How the name of a file ends that waits for the other files of its measure, beside the one that it replaces."""
+
+
+def _owner(uid):
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return "the user %d" % uid
+
+
+def _refuse_writers(found, path, owners):
+    """Only root may have placed what lies in a folder, or the account whose folder the state says that it is."""
+    if found.st_uid != 0 and owners.get(path) != found.st_uid:
+        raise StateError("%s belongs to %s and not to root: give it back to root (chown)" % (path, _owner(found.st_uid)))
+    if found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0 and path not in owners):
+        raise StateError("%s can be written by others than root: take that away (chmod go-w)" % path)
+
+
+@contextlib.contextmanager
+def folder(path, owners=None):
+    """Open a folder.
+
+    :param str path: absolute.
+    :param dict owners: folders that belong to another account than root, with its number.
+    :return: its descriptor, for the C(with) statement.
+    :raises StateError: somebody else than root could have placed it.
+    :raises FileNotFoundError: it is not there.
+    """
+    descriptor, owners = None, owners or {}
+    waiting, here, links = [part for part in path.split("/") if part], "/", 0
+    try:
+        descriptor = os.open("/", _FOLDER)
+        while waiting:
+            name = waiting.pop(0)
+            there = here.rstrip("/") + "/" + name
+            try:
+                following = os.open(name, _FOLDER, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                found = os.lstat(name, dir_fd=descriptor)
+                if not stat.S_ISLNK(found.st_mode):
+                    raise StateError("%s is no folder: move away what lies there" % there) from error
+                if found.st_uid != 0 or here in owners:
+                    raise StateError(
+                        "%s is a symlink of %s: remove it, or have root make it" % (there, _owner(found.st_uid))
+                    ) from error
+                links += 1
+                if links > _LINKS:
+                    raise StateError("%s leads round in a circle of symlinks: remove them" % there) from error
+                target = os.path.normpath(os.path.join(here, os.readlink(name, dir_fd=descriptor)))
+                waiting = [part for part in target.split("/") if part] + waiting
+                os.close(descriptor)
+                descriptor, here = os.open("/", _FOLDER), "/"
+                continue
+            os.close(descriptor)
+            descriptor, here = following, there
+            _refuse_writers(os.fstat(descriptor), there, owners)
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def parent(path, owners=None):
+    """Open the folder in which something lies: gives its descriptor and the name therein.
+
+    :raises StateError: as L(folder).
+    :raises FileNotFoundError: there is no such folder.
+    """
+    with folder(os.path.dirname(path), owners) as descriptor:
+        yield descriptor, os.path.basename(path)
+
+
+def look(path, owners=None):
+    """What lies at a path itself, or None: os.stat_result, a symlink's own."""
+    try:
+        with parent(path, owners) as (descriptor, name):
+            return os.lstat(name, dir_fd=descriptor)
+    except FileNotFoundError:
+        return None
+
+
+def read(descriptor, name, path, most=None):
+    """The content of a regular file and its os.stat_result.
+
+    :param int most: no more than so many bytes are read; all of them by default.
+    :return: tuple of bytes and os.stat_result, or None where nothing is there.
+    :raises StateError: a symlink, a folder or a device lies there.
+    """
+    try:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise StateError("%s is a symlink where a file should be: remove it" % path) from error
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise StateError("%s is no file: move away what lies there" % path)
+        return file.read(-1 if most is None else most), found
+
+
+def staged(name):
+    """What a file is called while it waits; the same name in each run, so that a broken off one leaves nothing for ever."""
+    return "." + name + STAGED
+
+
+def stage(descriptor, name, content, uid, gid, mode):
+    """Write a file beside the one that it is to replace, whole and with its owner and mode."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(staged(name), dir_fd=descriptor)
+    handle = os.open(
+        staged(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=descriptor
+    )
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchown(handle, uid, gid)
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+    except BaseException:
+        os.unlink(staged(name), dir_fd=descriptor)
+        raise
+
+
+def replace(descriptor, name):
+    """Put the waiting file in its place, in one step."""
+    os.rename(staged(name), name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
+    os.fsync(descriptor)
+
+
+def write(path, content, mode=0o600):
+    """Write a file of root's own in one step."""
+    with parent(path) as (descriptor, name):
+        stage(descriptor, name, content, 0, 0, mode)
+        replace(descriptor, name)
+
+
+def remove(path, owners=None):
+    """Remove a file, or a folder with all that is in it, and never what a symlink points to.
+
+    :return: bool: something was there.
+    """
+    found = look(path, owners)
+    if found is None:
+        return False
+    with parent(path, owners) as (descriptor, name):
+        if stat.S_ISDIR(found.st_mode):
+            # By descriptors and without following: Python does so on Linux (shutil.rmtree.avoids_symlink_attacks).
+            shutil.rmtree("/proc/self/fd/%d/%s" % (descriptor, name))
+        else:
+            os.unlink(name, dir_fd=descriptor)
+    return True
+
+
+def set_aside(path, to):
+    """Move what somebody else put there into a folder of root's own, where it is evidence."""
+    target = os.path.join(to, path.strip("/").replace("/", "__"))
+    os.makedirs(to, 0o700, exist_ok=True)
+    shutil.move(path, target)
+    return target

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take a measure away: exactly what it laid down, less what is to be kept; and what is no longer in its state."""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import NamedTuple
+
+from . import accounts, files, manifest, packages, units
+from .errors import StateError
+
+
+class Gone(NamedTuple):
+    """What was laid down and is in the state no more."""
+
+    paths: list
+    folders: list
+    units: list
+    packages: list
+    diversions: list
+    keep: tuple
+
+
+def _formerly(state):
+    """What versions before the first manifest laid down, and this one does not."""
+    return sorted({path for pattern in state["formerly"] for path in glob.glob(pattern)})
+
+
+def no_longer(state, known):
+    """Compare the manifest with the state.
+
+    :param known: the manifest, or None.
+    """
+    ours = {one["path"] for one in state["files"] + state["folders"]}
+    named = {one["name"] for one in state["units"]}
+    if known is None:
+        old = [path for path in _formerly(state) if path not in ours and os.path.basename(path) not in named]
+        return Gone(old, [], [one for one in _units_of(old) if one not in named], [], [], ())
+    was, keep = known["state"], {*known["state"]["keep"], *state["keep"]}
+    paths = [one["path"] for one in was["files"] if one["path"] not in ours and one["path"] not in keep]
+    folders = [one["path"] for one in was["folders"] if one["path"] not in ours and one["path"] not in keep]
+    installed = {one["name"] for one in state["packages"]}
+    return Gone(
+        sorted({*paths, *folders}),
+        folders,
+        [one for one in [one["name"] for one in was["units"]] + _units_of(paths) if one not in named and one not in keep],
+        [one["name"] for one in was["packages"] if one["name"] not in installed and one["name"] not in keep],
+        [one for one in was["diversions"] if one not in state["diversions"] and one not in keep],
+        tuple(sorted(keep)),
+    )
+
+
+def _units_of(paths):
+    """The units whose files these are, but templates, which are none themselves; and the instances that are enabled."""
+    found = []
+    for path in paths:
+        name = os.path.basename(path)
+        if path.startswith(units.OWN) and "@." not in name and os.path.dirname(path) + "/" == units.OWN:
+            found.append(name)
+        if "@" in name and ".wants/" in path:
+            found.append(name)
+    return found
+
+
+def end_gone(host, gone):
+    """Stop units that are in the state no more, before their files go."""
+    return units.end(host, list(dict.fromkeys(reversed(gone.units))))
+
+
+def end_packages(host, gone):
+    """Remove packages that are in the state no more, and give back what was set aside for them."""
+    done = packages.purge(host, _not_of_others(gone.packages))
+    packages.undivert(host, gone.diversions)
+    return done
+
+
+def _not_of_others(names, role=None):
+    """Those packages that no other measure on this host has in its manifest."""
+    others = set()
+    for other in manifest.roles():
+        if other != role:
+            others |= {one["name"] for one in (manifest.read(other) or {"state": {"packages": []}})["state"]["packages"]}
+    return [name for name in names if name not in others]
+
+
+def still_there(host, state):
+    """What of a measure that is to be gone is on the host, as sentences."""
+    known = manifest.read(state["role"])
+    if known is not None:
+        return ["it is laid down here"]
+    ours = [one["path"] for one in state["files"] if one["path"] not in state["keep"]] + _formerly(state)
+    return ["%s is there" % path for path in ours if os.path.lexists(path)]
+
+
+def take_away(host, state, check, done):
+    """Remove a measure. Where there is no manifest, it goes by what would be laid down now.
+
+    :raises StateError: it goes last, and another measure is still there.
+    """
+    if not still_there(host, state):
+        return
+    role = state["role"]
+    if state["goes_last"]:
+        left = _left(role)
+        if left:
+            raise StateError("this host still has %s: remove the measures first" % ", ".join(left))
+    known = manifest.read(role) or {"state": state, "made": [], "owed": []}
+    was = known["state"]
+    keep = {*was["keep"], *state["keep"]}
+    own_files = [one["path"] for one in was["files"] if one["path"] not in keep]
+    folders = [one["path"] for one in was["folders"] if one["path"] not in keep]
+    gone = sorted({*own_files, *folders, *was["leftovers"], *_formerly(state)} - keep)
+    names = [one["name"] for one in was["units"] if one["name"] not in keep and not one["masked"]]
+    names = list(dict.fromkeys([*names, *_units_of(own_files), *_instances(own_files)]))
+    if check:
+        done.words += ["stop " + name for name in reversed(names) if _is_there(host, name)]
+        done.words += ["remove " + path for path in gone if os.path.lexists(path)]
+        return
+    timers_first = sorted(reversed(names), key=lambda name: not name.endswith((".timer", ".socket", ".path")))
+    purged = _not_of_others([one["name"] for one in was["packages"] if one["name"] not in keep], role)
+    of_purged = [one["name"] for one in was["units"] if one["package"] in purged]
+    done.words += units.end(host, [name for name in timers_first if _is_ours_to_end(name, was, keep)], of_purged)
+    for entry in was["units"]:
+        if entry["masked"]:
+            units.run(["systemctl", "unmask", entry["name"]])
+    done.words += packages.purge(host, purged)
+    packages.undivert(host, [path for path in was["diversions"] if path not in keep])
+    done.words += files.remove(host, was, gone, keep)
+    files.remove_empty(known["made"])
+    units.reload_systemd()
+    done.words += accounts.remove(
+        host, [one["name"] for one in was["accounts"] if one["name"] not in keep], [one for one in was["groups"] if one not in keep]
+    )
+    manifest.remove(role)
+    done.words = done.words or ["removed"]
+
+
+def _is_ours_to_end(name, was, keep):
+    """A unit of a package that stays goes on as the package has it: only its settings were the measure's."""
+    if any(one["path"] == units.fragment(name) for one in was["files"]):
+        return True
+    of = next((one["package"] for one in was["units"] if one["name"] == name), "")
+    return bool(of) and of not in keep and of != "systemd"
+
+
+def _is_there(host, name):
+    return host.units([name])[name]["LoadState"] != "not-found"
+
+
+def _instances(own_files):
+    """The instances of a measure's templates that are loaded now."""
+    patterns = [os.path.basename(path).replace("@.", "@*.") for path in own_files if path.startswith(units.OWN) and "@." in path]
+    if not patterns:
+        return []
+    listed = units.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", *patterns])
+    return [line.split()[0] for line in listed.splitlines() if line.strip()]
+
+
+def _left(role):
+    """What other measures left on this host: roles by their manifests, units by their names."""
+    named = [other for other in manifest.roles() if other != role]
+    return named or sorted(os.path.basename(path) for path in glob.glob(units.OWN + "order82-*"))

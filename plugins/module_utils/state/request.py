@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the controller asks of a host in one call: bring one measure about, and look at the others."""
+
+from __future__ import annotations
+
+from .host import Host
+from .laying import bring_about, look
+
+
+def carry_out(request):
+    """Do what is asked.
+
+    :param dict request: C(bring) with C(state), C(packages), C(debconf) and C(diversions); C(look), a list of states; C(check).
+    :return: dict with C(brought) (a module's result, or null) and C(looks) (role to what L(look) says).
+    """
+    host = Host()
+    brought = None
+    if request["bring"]:
+        bring = request["bring"]
+        brought = bring_about(bring["state"], bring, request["check"], host)
+        host.forget()
+    looks = {}
+    if not (brought or {}).get("failed"):
+        host.units([entry["name"] for state in request["look"] for entry in state["units"]])
+        looks = {state["role"]: look(state, host) for state in request["look"]}
+    return {"brought": brought, "looks": looks}
