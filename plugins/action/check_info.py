@@ -17,7 +17,7 @@ from ansible.template import trust_as_template
 from ..plugin_utils import collection
 from ..plugin_utils.checks import ROLES, SITE_ROLE, Check
 from ..plugin_utils.documents import DataError
-from ..plugin_utils.host_call import HostBroke, ask_host
+from ..plugin_utils.host_call import HostError, ask_host
 from ..plugin_utils.host_program import OBSERVE, packed_code
 from ..plugin_utils.judge import timestamp
 from ..plugin_utils.resolve import Resolved, resolve
@@ -106,7 +106,7 @@ class ActionModule(ActionBase):
             answer = ask_host(self, OBSERVE, asked, task_vars)
             if answer is None:
                 return self._execute_module(module_name=MODULE, module_args={"checks": asked}, task_vars=task_vars)
-        except HostBroke as error:
+        except HostError as error:
             return {"failed": True, "msg": str(error)}
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": str(error)}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On the controller: what a role lays down on this host, with all values; then one call, whatever its number of files."""
+"""On the controller: what a role lays down on this host, with all values; then one call, whatever its number of
+files."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import collection, host_values
 from ..plugin_utils.documents import DataError
-from ..plugin_utils.host_call import HostBroke, ask_host
+from ..plugin_utils.host_call import HostError, ask_host
 from ..plugin_utils.host_program import LAY_DOWN, packed_code
 from ..plugin_utils.host_zipapp import zipapp
 from ..plugin_utils.site_table import roles_by_host
@@ -93,14 +94,14 @@ class ActionModule(ActionBase):
     def _ask(self, request: Mapping, task_vars: Mapping) -> dict:
         try:
             answer = ask_host(self, LAY_DOWN, request, task_vars)
-        except HostBroke as error:
+        except HostError as error:
             raise AnsibleActionFail(str(error)) from error
         except AnsibleConnectionFailure as error:
             return {"brought": {"unreachable": True, "msg": str(error)}, "looks": {}}
         if answer is not None:
             return answer
         result = self._execute_module(module_name=MODULE, module_args={"request": request}, task_vars=task_vars)
-        return result["answer"] if "answer" in result else {"brought": result, "looks": {}}
+        return result.get("answer") or {"brought": result, "looks": {}}
 
     def _result(self, role: str, answer: Mapping) -> dict:
         result = dict(answer["brought"])

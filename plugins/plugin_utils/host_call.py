@@ -13,7 +13,7 @@ NOT_FOUND = 127  # a shell's exit code for a command that it does not find
 MESSAGE = 500  # so many characters of what a host says about its failure
 
 
-class HostBroke(Exception):
+class HostError(Exception):
     """The program on the host did not answer: one sentence with what it said."""
 
 
@@ -22,7 +22,7 @@ def ask_host(action: ActionBase, question: Question, asked: object, task_vars: M
 
     :return: its answer; None where it takes Ansible's module wrapper: no pipelining, a delegated task, or no python3 by
         that name and none named for this host.
-    :raises HostBroke: it gave none.
+    :raises HostError: it gave none.
     """
     if not action._is_pipelining_enabled("new") or action._task.delegate_to:
         return None
@@ -35,4 +35,4 @@ def ask_host(action: ActionBase, question: Question, asked: object, task_vars: M
         return read_answer(question, done["stdout"])
     except ValueError as error:
         said = (done["stderr"] or done["stdout"]).strip()[-MESSAGE:]
-        raise HostBroke(f"{error} (exit code {done['rc']}): {said}") from error
+        raise HostError(f"{error} (exit code {done['rc']}): {said}") from error

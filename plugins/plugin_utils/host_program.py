@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Code for hosts as one Python program that a host reads from standard input: no file is written there.
 
-It is the code of C(plugins/module_utils), as in the modules C(check_info) and C(host_state) and in the command C(order82),
-without the wrapper that Ansible puts around a module. Building, sending and starting that wrapper takes most of a module call's
+It is the code of C(plugins/module_utils), as in the modules C(check_info) and C(host_state) and in the command
+C(order82),
+without the wrapper that Ansible puts around a module. Building, sending and starting that wrapper takes most of a
+module call's
 time: with 200 checks an inspection takes about 1.1 pings so, and 1.5 as a module (tests/bench/inspect_cost.py).
 """
 
@@ -41,7 +43,8 @@ sys.stdout.write({mark!r} + json.dumps(_answer(_ASKED)) + "\\n")
 
 
 class Question(NamedTuple):
-    """What of the code on hosts answers: C(function) in C(module), with the folders of C(plugins/module_utils) it needs."""
+    """What of the code on hosts answers: C(function) in C(module), with the folders of C(plugins/module_utils) it
+    needs."""
 
     module: str
     function: str

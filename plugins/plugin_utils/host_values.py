@@ -25,7 +25,9 @@ def role_files(role: str, facts: Mapping) -> list[Path]:
     folder = ROLES / role
     name = str(facts.get("distribution", "")).lower()
     release = folder / "vars" / f"{name}-{facts.get('distribution_major_version', '')}.yml"
-    return [path for path in (release, folder / "vars" / "main.yml", folder / "defaults" / "main.yml") if path.is_file()]
+    return [
+        path for path in (release, folder / "vars" / "main.yml", folder / "defaults" / "main.yml") if path.is_file()
+    ]
 
 
 @functools.cache

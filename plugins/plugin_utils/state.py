@@ -73,9 +73,7 @@ def load_states(roles: Path = ROLES) -> dict[str, RoleState]:
     :return: states by role.
     :raises DataError: an entry is not understood, or two roles lay down the same; names file and entry.
     """
-    found = {
-        path.parent.name: load_state(path, path.parent.name) for path in sorted(roles.glob("*/state.yml"))
-    }
+    found = {path.parent.name: load_state(path, path.parent.name) for path in sorted(roles.glob("*/state.yml"))}
     refuse_claims(
         (f"{state.where}, {section}", str(entry["path"]))
         for state in found.values()
@@ -112,7 +110,9 @@ def load_state(path: Path, role: str) -> RoleState:
         _exactly_one(entry, NEEDS, f"{where}, needs {brief(entry)}")
     _check_units(sections, where)
     ask = document.get("ask", {})
-    if not isinstance(ask, Mapping) or not all(one and (isinstance(one, list) or has_jinja(one)) for one in ask.values()):
+    if not isinstance(ask, Mapping) or not all(
+        one and (isinstance(one, list) or has_jinja(one)) for one in ask.values()
+    ):
         raise DataError(f"{where}, ask is {brief(ask)}; write names, each with a command as a list of words")
     last = document.get("goes_last", False)
     if not isinstance(last, bool):
@@ -124,11 +124,10 @@ def _section(entries: object, name: str, form: Form, where: str) -> list[dict[st
     if not isinstance(entries, list):
         raise DataError(f"{where}, {name} is a {kind_of(entries)}; write a list")
     found = []
-    for number, entry in enumerate(entries, start=1):
+    for number, given in enumerate(entries, start=1):
         here = f"{where}, {name} number {number}"
-        if isinstance(entry, str) and form.short:
-            entry = {form.short: entry}
-        entry = dict(refuse_keys(entry, here, form.required, form.optional))
+        written = {form.short: given} if isinstance(given, str) and form.short else given
+        entry = dict(refuse_keys(written, here, form.required, form.optional))
         if "when" in entry:
             entry["when"] = words(entry["when"], f"{here}, when")
             if has_jinja(entry["when"]):

@@ -24,7 +24,8 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|timer|socket|path|target|moun
 class Engine(NamedTuple):
     """How values are had: all three take the names that hold beside a host's own variables.
 
-    C(template): a text with Jinja in it to its value. C(condition): a bare condition. C(file): a template file to a text.
+    C(template): a text with Jinja in it to its value. C(condition): a bare condition. C(file): a template file to a
+    text.
     C(find): a file of the site, as a person names it, to its path. C(errors): what they raise.
     """
 
@@ -33,6 +34,15 @@ class Engine(NamedTuple):
     file: Callable[[Path, Mapping], str]
     find: Callable[[str], str]
     errors: type[Exception] | tuple[type[Exception], ...]
+
+
+class At(NamedTuple):
+    """Where a value stands, in words for an error; and what it may be made with."""
+
+    where: str
+    engine: Engine
+    item: Mapping[str, object]
+    templates: Path
 
 
 def resolve_state(state: RoleState, engine: Engine, present: bool, roles: Path = ROLES) -> dict[str, object]:
@@ -52,12 +62,13 @@ def resolve_state(state: RoleState, engine: Engine, present: bool, roles: Path =
             where = f"{state.where}, {section} {brief(next(iter(entry.values())))} (number {number})"
             try:
                 for item in _items(entry, engine):
+                    at = At(where, engine, item, roles / state.role / "templates")
                     if "when" in entry and not engine.condition(entry["when"], item):
                         continue
                     values = {
                         key: _filled(value, engine, item) for key, value in entry.items() if key not in ("when", "each")
                     }
-                    entries.append(_MADE[section](values, where, state, engine, item, roles))
+                    entries.append(_MADE[section](values, at))
             except engine.errors as error:
                 raise DataError(f"{where}: {' '.join(str(error).split())}") from error
             except (OSError, UnicodeError) as error:
@@ -109,7 +120,9 @@ def _filled(value: object, engine: Engine, item: Mapping) -> object:
 def _path(value: object, where: str) -> str:
     text = str(value)
     if not _PATH.fullmatch(text):
-        raise DataError(f"{where}: {brief(text)} is no path; write an absolute one without '..' and without '/' at its end")
+        raise DataError(
+            f"{where}: {brief(text)} is no path; write an absolute one without '..' and without '/' at its end"
+        )
     return text
 
 
@@ -119,42 +132,42 @@ def _list(value: object, where: str) -> list[str]:
     return [str(one) for one in value]
 
 
-def _refuse(values, where, state, engine, item, roles):
+def _refuse(values, _at):
     """The condition of a refusal has been found to hold."""
     raise DataError(str(values["because"]))
 
 
-def _needs(values, where, state, engine, item, roles):
+def _needs(values, at):
     [kind] = [key for key in NEEDS if key in values]
-    value = _list(values[kind], where) if kind == "addresses" else str(values[kind])
+    value = _list(values[kind], at.where) if kind == "addresses" else str(values[kind])
     return {"kind": kind, "value": value, "otherwise": " ".join(str(values["otherwise"]).split())}
 
 
-def _package(values, where, state, engine, item, roles):
+def _package(values, _at):
     return {
         "name": str(values["name"]),
         **{key: " ".join(str(values.get(key) or "").split()) for key in ("release", "at_least", "otherwise")},
     }
 
 
-def _debconf(values, where, state, engine, item, roles):
+def _debconf(values, _at):
     return {"line": " ".join(str(values[key]) for key in ("package", "question", "type", "value"))}
 
 
-def _account(values, where, state, engine, item, roles):
+def _account(values, at):
     return {
         "name": str(values["name"]),
-        "home": _path(values.get("home", "/nonexistent"), where),
-        "groups": _list(values.get("groups", []), where),
+        "home": _path(values.get("home", "/nonexistent"), at.where),
+        "groups": _list(values.get("groups", []), at.where),
     }
 
 
-def _texts(values, where, state, engine, item, roles):
+def _texts(values, _at):
     return {key: str(value) for key, value in values.items()}
 
 
-def _one_path(values, where, state, engine, item, roles):
-    return {"path": _path(values["path"], where)}
+def _one_path(values, at):
+    return {"path": _path(values["path"], at.where)}
 
 
 def _rights(values: Mapping, where: str, mode: str) -> dict[str, str]:
@@ -164,34 +177,34 @@ def _rights(values: Mapping, where: str, mode: str) -> dict[str, str]:
     return {"owner": str(values.get("owner", "root")), "group": str(values.get("group", "root")), "mode": mode}
 
 
-def _folder(values, where, state, engine, item, roles):
-    return {"path": _path(values["path"], where), **_rights(values, where, "0755")}
+def _folder(values, at):
+    return {"path": _path(values["path"], at.where), **_rights(values, at.where, "0755")}
 
 
-def _file(values, where, state, engine, item, roles):
-    content = b"" if "made" in values else _content(values, where, state, engine, item, roles)
+def _file(values, at):
+    content = b"" if "made" in values else _content(values, at)
     return {
         "made": "made" in values,
-        "path": _path(values["path"], where),
-        **_rights(values, where, "0644"),
+        "path": _path(values["path"], at.where),
+        **_rights(values, at.where, "0644"),
         "content": base64.b64encode(content).decode(),
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "validate": _list(values.get("validate", []), where),
+        "validate": _list(values.get("validate", []), at.where),
         "otherwise": " ".join(str(values.get("otherwise", "")).split()),
         "secret": bool(values.get("secret", False)),
     }
 
 
-def _content(values, where, state, engine, item, roles) -> bytes:
+def _content(values, at) -> bytes:
     if "template" in values:
-        return engine.file(roles / state.role / "templates" / str(values["template"]), item).encode()
+        return at.engine.file(at.templates / str(values["template"]), at.item).encode()
     if "text" in values:
         return str(values["text"]).encode()
     if "json" in values:
         return (json.dumps(_plain(values["json"]), indent=4, sort_keys=True) + "\n").encode()
     if "copy" in values:
-        return Path(engine.find(str(values["copy"]))).read_bytes()
+        return Path(at.engine.find(str(values["copy"]))).read_bytes()
     return zipapp()
 
 
@@ -203,14 +216,16 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, str) else value
 
 
-def _unit(values, where, state, engine, item, roles):
+def _unit(values, at):
     name = str(values["unit"])
     if not _UNIT.fullmatch(name):
-        raise DataError(f"{where}: {brief(name)} is no unit; write its name with its suffix, such as .service")
+        raise DataError(f"{at.where}: {brief(name)} is no unit; write its name with its suffix, such as .service")
     masked = bool(values.get("masked", False))
     for key in ("enabled", "running"):
         if values.get(key, True) not in (True, False, None):
-            raise DataError(f"{where}: {key} is {brief(values[key])}; write true, false, or null where it does not matter")
+            raise DataError(
+                f"{at.where}: {key} is {brief(values[key])}; write true, false, or null where it does not matter"
+            )
     return {
         "name": name,
         "package": str(values.get("package", "")),
@@ -218,7 +233,7 @@ def _unit(values, where, state, engine, item, roles):
         "running": None if masked else values.get("running", True),
         "masked": masked,
         "until": str(values.get("until", "")),
-        **{key: _list(values.get(key, []), f"{where}, {key}") for key in ("restart_for", "reload_for", "start_for")},
+        **{key: _list(values.get(key, []), f"{at.where}, {key}") for key in ("restart_for", "reload_for", "start_for")},
     }
 
 

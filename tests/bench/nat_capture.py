@@ -32,7 +32,6 @@ from pathlib import Path
 from _netns import DESTINATION, Namespaces
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-HOST_COMMAND = CHECKOUT / "plugins" / "action" / "host_command.py"
 
 RATE = 40_000
 """Flows a second that must be reached, and kept."""
@@ -339,11 +338,10 @@ class Watch(threading.Thread):
 
 def _host_code(folder: Path) -> tuple[Path, object]:
     """The zipapp as it would be on a host, and the module in it that reads texts."""
-    spec = importlib.util.spec_from_file_location("host_command", HOST_COMMAND)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(CHECKOUT / ".cache" / "collections"))
+    module = importlib.import_module("ansible_collections.order82.baseline.plugins.plugin_utils.host_zipapp")
     path = folder / "order82"
-    path.write_bytes(module.zipapp(module.SOURCE))
+    path.write_bytes(module.zipapp())
     path.chmod(0o755)
     folder.chmod(0o755)
     sys.path.insert(0, str(path))

@@ -39,7 +39,10 @@ def differences(host, state):
             continue  # it is made with its groups
         if not _is_in(account, group):
             found.append(
-                ("account %s is not in the group %s" % (account, group), ["usermod", "--append", "--groups", group, account])
+                (
+                    "account %s is not in the group %s" % (account, group),
+                    ["usermod", "--append", "--groups", group, account],
+                )
             )
     return found
 
@@ -78,4 +81,3 @@ def remove(host, accounts, groups):
             run(["groupdel", name])
             done.append("removed the group %s" % name)
     return done
-

@@ -25,7 +25,8 @@ _VALIDATE_SECONDS = 120
 
 
 class Difference(NamedTuple):
-    """C(entry): what the state says; C(what): what is otherwise, in words; C(before): the text that is there, if it can be shown."""
+    """C(entry): what the state says; C(what): what is otherwise, in words; C(before): the text that is there, if it
+    can be shown."""
 
     entry: dict
     what: str
@@ -91,7 +92,8 @@ def folder_differences(host, state):
 def differences(host, state):
     """Files that are missing, have another content or other rights.
 
-    An entry without C(content) is compared by its hash; of one that is C(made) on the host, and by somebody else, only the
+    An entry without C(content) is compared by its hash; of one that is C(made) on the host, and by somebody else,
+    only the
     rights count.
 
     :raises StateError: something else lies there, or others than root could have placed it.
@@ -134,7 +136,9 @@ def shown(difference):
         before, after = difference.before.decode(), content(entry)[:_SHOWN].decode()
     except UnicodeDecodeError:
         return ""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "on the host", "as laid down", lineterm="", n=1)
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), "on the host", "as laid down", lineterm="", n=1
+    )
     return "\n".join(lines)
 
 
@@ -143,7 +147,11 @@ def as_ansible_diff(difference):
     entry = difference.entry
     header = {"before_header": entry["path"], "after_header": entry["path"]}
     if entry.get("secret"):
-        return dict(header, before="(a secret)\n", after="(another secret)\n" if "content" in difference.what else "(a secret)\n")
+        return dict(
+            header,
+            before="(a secret)\n",
+            after="(another secret)\n" if "content" in difference.what else "(a secret)\n",
+        )
     if "content" not in entry:
         return dict(header, before="%s\n" % difference.what, after="")
     try:
@@ -213,7 +221,7 @@ def all_staged(host, state, found):
                 continue
             try:
                 with paths.parent(path, known) as (descriptor, name):
-                    paths.stage(descriptor, name, content(entry), uid, gid, int(entry["mode"], 8))
+                    paths.stage(descriptor, name, content(entry), (uid, gid, int(entry["mode"], 8)))
             except OSError as error:
                 raise StateError("%s can't be written: %s" % (path, error.strerror)) from error
             waiting[path] = os.path.join(os.path.dirname(path), paths.staged(os.path.basename(path)))
@@ -247,8 +255,9 @@ def _give_rights(host, entry, known):
             os.close(handle)
 
 
-def try_out(host, found, packages_lack):
-    """In check mode: validate what would be written, in a folder that goes at once; not where a program is still to come."""
+def try_out(found, packages_lack):
+    """In check mode: validate what would be written, in a folder that goes at once; not where a program is still to
+    come."""
     with tempfile.TemporaryDirectory(prefix="order82-", dir="/run") as folder:
         waiting = {}
         for number, difference in enumerate(found):
@@ -282,9 +291,7 @@ def validate(entry, waiting):
 def others(state):
     """What lies where the state says that only the measure and packages lay something."""
     ours = {entry["path"] for entry in state["files"]} | {entry["path"] for entry in state["folders"]}
-    found = [
-        path for pattern in state["nothing_else_in"] for path in sorted(glob.glob(pattern)) if path not in ours
-    ]
+    found = [path for pattern in state["nothing_else_in"] for path in sorted(glob.glob(pattern)) if path not in ours]
     return [path for path in found if not of_a_package(path)]
 
 

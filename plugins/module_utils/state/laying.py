@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring a host into the state of a measure, or say what would be done; whatever a run that was broken off left is made good.
+"""Bring a host into the state of a measure, or say what would be done; whatever a run that was broken off left is
+made good.
 
-The order is what makes it safe: all files are found good before the first takes its place, and what systemd will have to be
-asked for is on the disk before that. So a run may end anywhere, and the next one ends in the same state with every restart
+The order is what makes it safe: all files are found good before the first takes its place, and what systemd will
+have to be
+asked for is on the disk before that. So a run may end anywhere, and the next one ends in the same state with every
+restart
 made.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from typing import NamedTuple
 
 from .. import processes
 from . import accounts, files, kernel, manifest, needs, packages, paths, removing, units
@@ -19,7 +23,8 @@ from .host import Host
 
 
 class Done:
-    """What was done, or in check mode would be: C(words) are sentences, C(diff) is Ansible's; C(answers) as asked for."""
+    """What was done, or in check mode would be: C(words) are sentences, C(diff) is Ansible's; C(answers) as asked
+    for."""
 
     def __init__(self):
         self.words, self.diff, self.answers, self.failed = [], [], {}, None
@@ -78,7 +83,7 @@ def _lay_down(host, state, beforehand, check, done):
     if known:
         owed += [one for one in known["owed"] if one not in owed]
     if check:
-        files.try_out(host, found, packages_lack=bool(installed))
+        files.try_out(found, packages_lack=bool(installed))
         done.words += kernel.differences(state)
         done.words += ["removed " + path for path in gone_files] + ["set %s aside" % path for path in others]
         done.words += ["%s: %s" % (entry["name"], what) for entry, what in units.differences(host, state)]
@@ -87,11 +92,15 @@ def _lay_down(host, state, beforehand, check, done):
     _put_in_place(host, state, known, _Plan(found, made, owed, gone, gone_files, others), done)
 
 
-class _Plan:
-    """What is to be done to files and units, found before the first of them is touched."""
+class _Plan(NamedTuple):
+    """What is to be done to files and units, found before the first of them is touched; C(made) and C(owed) change."""
 
-    def __init__(self, found, made, owed, gone, gone_files, others):
-        self.found, self.made, self.owed, self.gone, self.gone_files, self.others = found, made, owed, gone, gone_files, others
+    found: list
+    made: list
+    owed: list
+    gone: removing.Gone
+    gone_files: list
+    others: list
 
 
 def _put_in_place(host, state, known, plan, done):
@@ -176,7 +185,7 @@ def look(state, host):
     :return: dict with C(differs), a list of sentences (empty if an apply would change nothing), and C(answers).
     """
     try:
-        found = _differences(host, state) if state["present"] else removing.still_there(host, state)
+        found = _differences(host, state) if state["present"] else removing.still_there(state)
     except (StateError, OSError, subprocess.SubprocessError) as error:
         found = [str(error)]
     return {"differs": found, "answers": ask(state) if state["present"] and not found else {}}
@@ -213,4 +222,3 @@ def ask(state):
         except (FileNotFoundError, subprocess.TimeoutExpired):
             answers[name] = None
     return answers
-

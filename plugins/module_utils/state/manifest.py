@@ -18,7 +18,8 @@ SET_ASIDE = "/var/lib/order82/set_aside"
 """What lay where only the measure may lay something. Kept as evidence."""
 
 KEYS = {"state": dict, "made": list, "owed": list}
-"""C(made): folders that were not there; they go with what lies in them. C(owed): what systemd is still to be asked for."""
+"""C(made): folders that were not there; they go with what lies in them. C(owed): what systemd is still to be asked
+for."""
 
 
 def place(role):
@@ -51,7 +52,8 @@ def read(role):
 def write(role, state, made, owed):
     """Write what is there now. Files that are secret leave only their hash."""
     files = [
-        {key: value for key, value in entry.items() if key != "content" or not entry["secret"]} for entry in state["files"]
+        {key: value for key, value in entry.items() if key != "content" or not entry["secret"]}
+        for entry in state["files"]
     ]
     os.makedirs(FOLDER, 0o700, exist_ok=True)
     document = {"state": dict(state, files=files), "made": sorted(made), "owed": owed}

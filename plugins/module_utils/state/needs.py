@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 
@@ -23,7 +24,8 @@ def _interface(name):
 
 
 KINDS = {"folder": _folder, "file": _file, "interface": _interface}
-"""Beside C(addresses), which takes a list: those that the kernel has as its own, on an interface or by a local route."""
+"""Beside C(addresses), which takes a list: those that the kernel has as its own, on an interface or by a local
+route."""
 
 
 def refuse(state):
@@ -49,8 +51,6 @@ def foreign_addresses(addresses):
     single = {one for one in own if "/" not in one}
     if set(addresses) <= single:
         return []
-    import ipaddress  # only where a whole network is the host's own
-
     networks = [ipaddress.ip_network(one) for one in own if "/" in one]
     return [
         one

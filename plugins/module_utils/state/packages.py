@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages: those of all measures of a host in one transaction, and none of their daemons started before it is configured."""
+"""Packages: those of all measures of a host in one transaction, and none of their daemons started before it is
+configured."""
 
 from __future__ import annotations
 
@@ -15,7 +16,15 @@ from .host import run
 
 _SECONDS = 1800
 """So long apt-get may take, which also waits for another apt-get that is under way."""
-_APT = ["apt-get", "--quiet=2", "--yes", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+_APT = [
+    "apt-get",
+    "--quiet=2",
+    "--yes",
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+]
 _APT += ["-o", "DPkg::Lock::Timeout=600"]
 _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
 _LISTS = "/var/lib/apt/lists"
@@ -63,7 +72,8 @@ def undivert(host, gone):
 def install(host, wanted, debconf, check):
     """Install what is missing, in one transaction for each release that packages are taken from.
 
-    :param list wanted: dicts with C(name), C(release) (empty for the host's own), C(at_least) (a version) and C(otherwise)
+    :param list wanted: dicts with C(name), C(release) (empty for the host's own), C(at_least) (a version) and
+    C(otherwise)
         (the sentence for where it can't be had).
     :param list debconf: lines for debconf-set-selections(1), for packages that are not there yet.
     :return: sentences on what was done.
@@ -84,7 +94,9 @@ def install(host, wanted, debconf, check):
         host.forget()
         still = missing(host, wanted)
         if still:
-            raise StateError(still[0]["otherwise"] or "apt-get did not install %s: see what it says by hand" % still[0]["name"])
+            raise StateError(
+                still[0]["otherwise"] or "apt-get did not install %s: see what it says by hand" % still[0]["name"]
+            )
     return ["installed " + " ".join(names)]
 
 
@@ -102,7 +114,9 @@ def refresh():
     """Fetch the lists of the package sources, unless that was done within the hour."""
     try:
         age = time.time() - max(
-            os.stat(path).st_mtime for path in (_LISTS, "/var/lib/apt/periodic/update-success-stamp") if os.path.exists(path)
+            os.stat(path).st_mtime
+            for path in (_LISTS, "/var/lib/apt/periodic/update-success-stamp")
+            if os.path.exists(path)
         )
     except ValueError:
         age = _YOUNG

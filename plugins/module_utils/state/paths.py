@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files and folders, reached only by ways that nobody but root could have laid, and replaced in one step.
 
-A folder is opened component by component from the root, and what is then done in it is done by its descriptor: nobody can
+A folder is opened component by component from the root, and what is then done in it is done by its descriptor:
+nobody can
 put another folder in its place meanwhile. A symlink on the way is followed where only root can have made it.
 """
 
@@ -32,7 +33,9 @@ def _owner(uid):
 def _refuse_writers(found, path, owners):
     """Only root may have placed what lies in a folder, or the account whose folder the state says that it is."""
     if found.st_uid != 0 and owners.get(path) != found.st_uid:
-        raise StateError("%s belongs to %s and not to root: give it back to root (chown)" % (path, _owner(found.st_uid)))
+        raise StateError(
+            "%s belongs to %s and not to root: give it back to root (chown)" % (path, _owner(found.st_uid))
+        )
     if found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0 and path not in owners):
         raise StateError("%s can be written by others than root: take that away (chmod go-w)" % path)
 
@@ -126,12 +129,17 @@ def read(descriptor, name, path, most=None):
 
 
 def staged(name):
-    """What a file is called while it waits; the same name in each run, so that a broken off one leaves nothing for ever."""
+    """What a file is called while it waits; the same name in each run, so that a broken off one leaves nothing for
+    ever."""
     return "." + name + STAGED
 
 
-def stage(descriptor, name, content, uid, gid, mode):
-    """Write a file beside the one that it is to replace, whole and with its owner and mode."""
+def stage(descriptor, name, content, rights):
+    """Write a file beside the one that it is to replace, whole.
+
+    :param tuple rights: the numbers of its owner and its group, and its mode.
+    """
+    uid, gid, mode = rights
     with contextlib.suppress(FileNotFoundError):
         os.unlink(staged(name), dir_fd=descriptor)
     handle = os.open(
@@ -158,7 +166,7 @@ def replace(descriptor, name):
 def write(path, content, mode=0o600):
     """Write a file of root's own in one step."""
     with parent(path) as (descriptor, name):
-        stage(descriptor, name, content, 0, 0, mode)
+        stage(descriptor, name, content, (0, 0, mode))
         replace(descriptor, name)
 
 

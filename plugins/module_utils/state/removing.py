@@ -44,7 +44,11 @@ def no_longer(state, known):
     return Gone(
         sorted({*paths, *folders}),
         folders,
-        [one for one in [one["name"] for one in was["units"]] + _units_of(paths) if one not in named and one not in keep],
+        [
+            one
+            for one in [one["name"] for one in was["units"]] + _units_of(paths)
+            if one not in named and one not in keep
+        ],
         [one["name"] for one in was["packages"] if one["name"] not in installed and one["name"] not in keep],
         [one for one in was["diversions"] if one not in state["diversions"] and one not in keep],
         tuple(sorted(keep)),
@@ -80,11 +84,13 @@ def _not_of_others(names, role=None):
     others = set()
     for other in manifest.roles():
         if other != role:
-            others |= {one["name"] for one in (manifest.read(other) or {"state": {"packages": []}})["state"]["packages"]}
+            others |= {
+                one["name"] for one in (manifest.read(other) or {"state": {"packages": []}})["state"]["packages"]
+            }
     return [name for name in names if name not in others]
 
 
-def still_there(host, state):
+def still_there(state):
     """What of a measure that is to be gone is on the host, as sentences."""
     known = manifest.read(state["role"])
     if known is not None:
@@ -98,7 +104,7 @@ def take_away(host, state, check, done):
 
     :raises StateError: it goes last, and another measure is still there.
     """
-    if not still_there(host, state):
+    if not still_there(state):
         return
     role = state["role"]
     if state["goes_last"]:
@@ -117,7 +123,8 @@ def take_away(host, state, check, done):
         done.words += ["stop " + name for name in reversed(names) if _is_there(host, name)]
         done.words += ["remove " + path for path in gone if os.path.lexists(path)]
         return
-    timers_first = sorted(reversed(names), key=lambda name: not name.endswith((".timer", ".socket", ".path")))
+    names.reverse()
+    timers_first = sorted(names, key=lambda name: not name.endswith((".timer", ".socket", ".path")))
     purged = _not_of_others([one["name"] for one in was["packages"] if one["name"] not in keep], role)
     of_purged = [one["name"] for one in was["units"] if one["package"] in purged]
     done.words += units.end(host, [name for name in timers_first if _is_ours_to_end(name, was, keep)], of_purged)
@@ -130,7 +137,9 @@ def take_away(host, state, check, done):
     files.remove_empty(known["made"])
     units.reload_systemd()
     done.words += accounts.remove(
-        host, [one["name"] for one in was["accounts"] if one["name"] not in keep], [one for one in was["groups"] if one not in keep]
+        host,
+        [one["name"] for one in was["accounts"] if one["name"] not in keep],
+        [one for one in was["groups"] if one not in keep],
     )
     manifest.remove(role)
     done.words = done.words or ["removed"]
@@ -150,7 +159,9 @@ def _is_there(host, name):
 
 def _instances(own_files):
     """The instances of a measure's templates that are loaded now."""
-    patterns = [os.path.basename(path).replace("@.", "@*.") for path in own_files if path.startswith(units.OWN) and "@." in path]
+    patterns = [
+        os.path.basename(path).replace("@.", "@*.") for path in own_files if path.startswith(units.OWN) and "@." in path
+    ]
     if not patterns:
         return []
     listed = units.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", *patterns])

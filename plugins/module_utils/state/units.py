@@ -32,7 +32,11 @@ def fragment(name):
 def files_of(name, state):
     """The files of the state that a unit is made of."""
     own = fragment(name)
-    return [one["path"] for one in state["files"] if one["path"] == own or one["path"].startswith((own + ".d/", OWN + name + ".d/"))]
+    return [
+        one["path"]
+        for one in state["files"]
+        if one["path"] == own or one["path"].startswith((own + ".d/", OWN + name + ".d/"))
+    ]
 
 
 def foreign(properties, state):
@@ -71,7 +75,9 @@ def made_otherwise(name, properties, entry, state):
 
 
 def _has_next(properties):
-    return properties["NextElapseUSecRealtime"] not in ("", "infinity") or properties["NextElapseUSecMonotonic"] not in (
+    return properties["NextElapseUSecRealtime"] not in ("", "infinity") or properties[
+        "NextElapseUSecMonotonic"
+    ] not in (
         "",
         "infinity",
     )
@@ -150,7 +156,10 @@ def clear(host, state, now):
         for path in foreign(properties, state):
             # One for all units of a kind (service.d) may be the machine's own, so the check names it and it stays.
             if _is_of_one(path, name):
-                done.append("%s: set %s aside, to %s" % (name, path, paths.set_aside(path, os.path.join(manifest.SET_ASIDE, now))))
+                done.append(
+                    "%s: set %s aside, to %s"
+                    % (name, path, paths.set_aside(path, os.path.join(manifest.SET_ASIDE, now)))
+                )
                 changed.append(name)
         if not entry["masked"] and properties["UnitFileState"].startswith("masked"):
             run(["systemctl", "unmask", *(["--runtime"] if "runtime" in properties["UnitFileState"] else []), name])
@@ -180,32 +189,9 @@ def settle(host, state, owed, paid):
         name = entry["name"]
         properties = host.units([name])[name]
         mine = [verb for verb, unit in owed if unit == name]
-        if entry["masked"]:
-            if not properties["UnitFileState"].startswith("masked"):
-                run(["systemctl", "mask", "--now", name])
-                done.append("masked " + name)
-            continue
-        there = properties["LoadState"] != "not-found"
-        if entry["enabled"] is True and properties["UnitFileState"] not in _AT_BOOT:
-            run(["systemctl", "enable", name])
-            done.append("enabled " + name)
-        if entry["enabled"] is False and there and properties["UnitFileState"] in ("enabled", "enabled-runtime"):
-            run(["systemctl", "disable", name])
-            done.append("disabled " + name)
-        runs = properties["ActiveState"] in _RUNS
-        if entry["running"] is False:
-            if there and runs:
-                run(["systemctl", "stop", name], _SECONDS)
-                done.append("stopped " + name)
-        elif "restart" in mine and (runs or entry["running"] is True):
-            _ask("restart", name)
-            done.append("restarted " + name if runs else "started " + name)
-        elif entry["running"] is True and not runs:
-            _ask("start", name)
-            done.append("started " + name)
-        elif "reload" in mine:
-            _ask("reload-or-restart", name)
-            done.append("reloaded " + name)
+        done += (
+            _mask(name, properties) if entry["masked"] else _at_boot(entry, properties) + _run(entry, properties, mine)
+        )
         if "start" in mine or (entry["until"] and not glob.glob(entry["until"])):
             _ask("start", name, _FIRST_SECONDS)
             done.append("ran " + name)
@@ -214,6 +200,44 @@ def settle(host, state, owed, paid):
     host.forget()
     _refuse_fallen(host, [entry["name"] for entry in state["units"] if entry["running"] is True])
     return done
+
+
+def _mask(name, properties):
+    if properties["UnitFileState"].startswith("masked"):
+        return []
+    run(["systemctl", "mask", "--now", name], _SECONDS)
+    return ["masked " + name]
+
+
+def _at_boot(entry, properties):
+    name, state = entry["name"], properties["UnitFileState"]
+    if entry["enabled"] is True and state not in _AT_BOOT:
+        run(["systemctl", "enable", name])
+        return ["enabled " + name]
+    if entry["enabled"] is False and state in ("enabled", "enabled-runtime"):
+        run(["systemctl", "disable", name])
+        return ["disabled " + name]
+    return []
+
+
+def _run(entry, properties, mine):
+    """Start, stop, restart or reload a unit, whichever it is to be."""
+    name, runs = entry["name"], properties["ActiveState"] in _RUNS
+    if entry["running"] is False:
+        if not runs:
+            return []
+        run(["systemctl", "stop", name], _SECONDS)
+        return ["stopped " + name]
+    if "restart" in mine and (runs or entry["running"] is True):
+        _ask("restart", name)
+        return [("restarted " if runs else "started ") + name]
+    if entry["running"] is True and not runs:
+        _ask("start", name)
+        return ["started " + name]
+    if "reload" in mine:
+        _ask("reload-or-restart", name)
+        return ["reloaded " + name]
+    return []
 
 
 def _refuse_fallen(host, names):
