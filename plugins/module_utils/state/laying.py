@@ -110,7 +110,7 @@ def _put_in_place(host, state, known, plan, done):
     try:
         for difference in plan.found:
             fresh += files.make_parents(difference.entry["path"])
-        plan.made += [path for path in fresh if path not in before]
+        plan.made.extend([path for path in fresh if path not in before])
         with files.all_staged(host, state, plan.found) as replace:
             if plan.found or plan.owed:
                 _note(state, known, plan)
@@ -121,12 +121,12 @@ def _put_in_place(host, state, known, plan, done):
     done.words += kernel.lay(state, check=False)
     set_aside = [paths.set_aside(path, os.path.join(manifest.SET_ASIDE, now)) for path in plan.others]
     done.words += ["set %s aside, to %s" % pair for pair in zip(plan.others, set_aside)]
-    plan.owed += [one for one in units.owed_for(state, plan.others) if one not in plan.owed]
+    plan.owed.extend([one for one in units.owed_for(state, plan.others) if one not in plan.owed])
     done.words += removing.end_gone(host, plan.gone)
     done.words += files.remove(host, state, plan.gone_files, ())
     cleared, changed = units.clear(host, state, now)
     done.words += cleared
-    plan.owed += [["restart", name] for name in changed if ["restart", name] not in plan.owed]
+    plan.owed.extend([["restart", name] for name in changed if ["restart", name] not in plan.owed])
     if plan.owed or cleared or _unit_files(plan) or _stale(host, state):
         _note(state, known, plan)
         units.reload_systemd()
