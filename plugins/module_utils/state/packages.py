@@ -62,11 +62,18 @@ def divert(host, wanted, check):
     return done
 
 
-def undivert(host, gone):
-    """Give files of packages their names back."""
+def undivert(host, gone, check=False):
+    """Give files of packages their names back.
+
+    :return: sentences on what was done.
+    """
+    done = []
     for path in gone:
         if host.diversions.get(path) == path + ".dpkg-dist":
-            run(["dpkg-divert", "--quiet", "--local", "--rename", "--remove", path])
+            done.append("gave %s back to its package" % path)
+            if not check:
+                run(["dpkg-divert", "--quiet", "--local", "--rename", "--remove", path])
+    return done
 
 
 def install(host, wanted, debconf, check):
@@ -132,8 +139,10 @@ def answer(lines, names):
     if lines:
         path = "/run/order82-debconf"
         paths.write(path, ("\n".join(lines) + "\n").encode())
-        run(["debconf-set-selections", path])
-        os.unlink(path)
+        try:
+            run(["debconf-set-selections", path])
+        finally:
+            os.unlink(path)
 
 
 @contextlib.contextmanager
@@ -164,7 +173,7 @@ def put_back_policy():
         os.replace(_KEPT, _POLICY)
 
 
-def purge(host, names):
+def purge(host, names, check=False):
     """Remove packages with their settings.
 
     :return: sentences on what was done.
@@ -180,6 +189,7 @@ def purge(host, names):
             "%s can't be removed: %s would go too; remove that first, or keep the measure"
             % (there[0], ", ".join(sorted(others)))
         )
-    run([*_APT, "purge", *there], _SECONDS, _ENVIRONMENT)
-    host.forget()
+    if not check:
+        run([*_APT, "purge", *there], _SECONDS, _ENVIRONMENT)
+        host.forget()
     return ["removed " + " ".join(there)]
