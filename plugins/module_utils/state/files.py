@@ -75,7 +75,8 @@ def folder_differences(host, state):
     :raises StateError: something else lies there.
     """
     known, found = owners(host, state), []
-    for entry in state["folders"]:
+    for entry in sorted(state["folders"], key=lambda one: one["path"]):
+        known.update(_to_be_mended(found[-1:]))
         now = paths.look(entry["path"], known)
         if now is None:
             found.append(Difference(entry, "is missing"))
@@ -89,6 +90,11 @@ def folder_differences(host, state):
     return found
 
 
+def _to_be_mended(folders):
+    both = [path for one in folders for path in (one.entry["path"], os.path.realpath(one.entry["path"]))]
+    return dict.fromkeys(both, paths.TO_BE_MENDED)
+
+
 def differences(host, state, folders=()):
     """Files that are missing, have another content or other rights.
 
@@ -100,10 +106,7 @@ def differences(host, state, folders=()):
 
     :raises StateError: something else lies there, or others than root could have placed it.
     """
-    known, found = owners(host, state), []
-    for one in folders:
-        for path in (one.entry["path"], os.path.realpath(one.entry["path"])):
-            known[path] = paths.TO_BE_MENDED
+    known, found = {**owners(host, state), **_to_be_mended(folders)}, []
     for entry in state["files"]:
         path = entry["path"]
         try:
@@ -203,7 +206,7 @@ def _missing_above(path):
 def lay_folders(host, state, found):
     """Make folders, and give those that are there their rights."""
     known = owners(host, state)
-    for difference in sorted(found, key=lambda one: one.entry["path"]):
+    for difference in found:
         entry = difference.entry
         uid, gid = _ids(host, entry)
         if difference.what == "is missing":

@@ -121,16 +121,21 @@ def _put_in_place(host, state, known, plan, done):
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside = os.path.join(manifest.SET_ASIDE, now)
     before = list(known["made"]) if known else []
-    if set(plan.made) - set(before):
-        _note_folders(state, known, plan)
-    files.lay_folders(host, state, plan.folders)
-    done.words += _words(plan.folders)
+    if plan.folders or plan.found or plan.owed:
+        _note(state, known, plan)
     both = dict(state, **{key: [*(known["state"][key] if known else []), *state[key]] for key in ("files", "folders")})
-    files.sweep([one["path"] for one in both["files"]], files.owners(host, both))
-    with files.all_staged(host, state, plan.found) as replace:
-        if plan.found or plan.owed:
-            _note(state, known, plan)
-        replace()
+    began = False
+    try:
+        files.lay_folders(host, state, plan.folders)
+        done.words += _words(plan.folders)
+        files.sweep([one["path"] for one in both["files"]], files.owners(host, both))
+        with files.all_staged(host, state, plan.found) as replace:
+            began = True
+            replace()
+    except BaseException:
+        if not began:
+            _take_back(state, known, plan)
+        raise
     done.words += _words(plan.found)
     done.diff += [files.as_ansible_diff(one) for one in plan.found]
     done.words += kernel.lay(state, check=False)
@@ -146,29 +151,38 @@ def _put_in_place(host, state, known, plan, done):
         _pay(state, known, plan, units.REREAD)
     units.settle(host, state, plan.owed, lambda one: _pay(state, known, plan, one), done.words.append)
     done.words += removing.end_packages(host, plan.gone)
-    _note(state, None, plan, before)
+    files.remove_empty({*before, *plan.made} - {one["path"] for one in state["folders"]})
+    _note_end(state, plan, before)
 
 
-def _note_folders(state, known, plan):
-    """Before a folder is made it is written down: it goes with the measure, also if this run ends here."""
+def _take_back(state, known, plan):
+    """No file was replaced: the manifest says again what it said, but for the folders that were made."""
+    made = [path for path in plan.made if os.path.isdir(path)]
+    if known is None and not made:
+        manifest.remove(state["role"])
+        return
     was = known["state"] if known else dict(state, files=[], folders=[], units=[])
-    made = {*plan.made, *(known["made"] if known else ())}
-    manifest.write(state["role"], was, sorted(made), known["owed"] if known else [])
+    manifest.write(
+        state["role"], was, sorted({*made, *(known["made"] if known else ())}), known["owed"] if known else []
+    )
 
 
-def _note(state, known, plan, made=None):
+def _note(state, known, plan):
     """Write down what is there, together with what was there before as long as that is not all taken away."""
-    made = list(known["made"]) if known else list(made or [])
     noted = dict(state)
     if known:
         for key in ("files", "folders", "units", "packages", "accounts", "diversions"):
             mine = [_named(one) for one in state[key]]
             noted[key] = [*state[key], *(one for one in known["state"][key] if _named(one) not in mine)]
         noted["keep"] = sorted({*state["keep"], *known["state"]["keep"]})
-    new = {"state": noted, "made": sorted({*made, *plan.made}), "owed": plan.owed}
-    if known is None and manifest.read(state["role"]) == _as_written(new):
-        return
-    manifest.write(state["role"], noted, new["made"], new["owed"])
+    manifest.write(state["role"], noted, sorted({*(known["made"] if known else ()), *plan.made}), plan.owed)
+
+
+def _note_end(state, plan, before):
+    """Write down what is there now, unless that is what stands there."""
+    made = sorted(path for path in {*before, *plan.made} if os.path.isdir(path))
+    if manifest.read(state["role"]) != _as_written({"state": state, "made": made, "owed": plan.owed}):
+        manifest.write(state["role"], state, made, plan.owed)
 
 
 def _as_written(document):

@@ -87,6 +87,11 @@ def remove(role):
     """Forget a measure that is gone."""
     paths.remove(os.path.join(FOLDER, paths.staged(role + ".json")))
     paths.remove(place(role))
+    tidy()
+
+
+def tidy():
+    """Remove the folders in which there is nothing any more."""
     for folder in (FOLDER, os.path.dirname(FOLDER)):
         with contextlib.suppress(OSError):
             os.rmdir(folder)

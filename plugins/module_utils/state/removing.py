@@ -119,6 +119,8 @@ def take_away(host, state, check, done):
     :raises StateError: it goes last, and another measure is still there.
     """
     if not still_there(state):
+        if not check:
+            manifest.tidy()
         return
     role = state["role"]
     if state["goes_last"]:

@@ -53,6 +53,8 @@ class Place:
     def state(self, present: bool = True, role: str = "probe", **sections) -> dict:
         return resolved(self.scratch, present, role, **sections)
 
+    snapshot = staticmethod(snapshot)
+
     def tree(self) -> dict[str, tuple]:
         """All that lies there, manifests among it."""
         return snapshot(self.base)

@@ -192,10 +192,12 @@ def small(place):
 def test_full_disk_leaves_all_as_it_was(place, small):
     first, big = {"path": str(place.etc / "first"), "text": "1\n"}, {"path": str(small / "big"), "text": "1\n"}
     place.laid(place.state(files=[first, big]))
-    before = place.tree()
+    said = place.manifest()
+    before = place.snapshot(place.etc)
     answer = place.lay(place.state(files=[dict(first, text="2\n"), dict(big, text="2" * 100_000)]))
     assert answer["msg"] == f"probe: {small / 'big'} can't be written: No space left on device"
-    assert place.tree() == before
+    assert place.snapshot(place.etc) == before
+    assert place.manifest() == said
 
 
 def test_no_room_for_the_manifest_leaves_all_as_it_was(place, small, monkeypatch):
@@ -247,7 +249,9 @@ def test_folder_that_takes_no_new_file(place):
             place.state(files=[{"path": str(place.etc / "a"), "text": ""}, {"path": str(fixed / "b"), "text": ""}])
         )
         assert answer["msg"] == f"probe: {fixed / 'b'} can't be written: Operation not permitted"
-        assert place.tree() == before
+        assert place.snapshot(place.etc) == {
+            path: now for path, now in before.items() if path.startswith(str(place.etc))
+        }
     finally:
         subprocess.run(["chattr", "-i", fixed], check=True)
 
