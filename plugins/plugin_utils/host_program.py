@@ -53,7 +53,7 @@ class Question(NamedTuple):
 
 
 OBSERVE = Question("looking", "look", ("",), list)
-LAY_DOWN = Question("state.request", "carry_out", ("state", "processes.py"), dict)
+LAY_DOWN = Question("state.request", "carry_out", ("state", "processes.py", "journal.py"), dict)
 
 
 def host_program(question: Question, asked: object) -> bytes:

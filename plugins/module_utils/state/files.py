@@ -48,6 +48,11 @@ def content(entry):
     return base64.b64decode(entry["content"])
 
 
+def is_whole(entry):
+    """Whether the content of a file's entry, where it has one, is what its hash says."""
+    return "content" not in entry or hashlib.sha256(content(entry)).hexdigest() == entry["sha256"]
+
+
 def _name(lookup, number):
     try:
         return lookup(number)[0]
@@ -313,6 +318,8 @@ def remove(host, state, wanted, keep):
     known = owners(host, state)
     done = []
     for path in sorted(set(wanted), reverse=True):
+        if any(path.startswith(one + "/") for one in wanted):
+            continue  # it goes with the folder, whose account may be gone with its package
         if path not in keep and not any(one.startswith(path + "/") for one in keep) and paths.remove(path, known):
             done.append("removed " + path)
     return done
