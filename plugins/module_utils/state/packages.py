@@ -130,7 +130,8 @@ def answer(lines, names):
     """Answer beforehand what packages would ask (debconf)."""
     lines = [line for line in lines if line.split()[0] in names]
     if lines:
-        path = "/run/order82-debconf"
+        path = "/var/lib/order82/debconf"
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         paths.write(path, ("\n".join(lines) + "\n").encode())
         run(["debconf-set-selections", path])
         os.unlink(path)
