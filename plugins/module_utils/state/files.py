@@ -285,12 +285,29 @@ def validate(entry, waiting):
     """
     if not entry["validate"]:
         return
-    words = [waiting.get(word, word).replace("%s", waiting[entry["path"]]) for word in entry["validate"]]
-    try:
-        run(words, _VALIDATE_SECONDS)
-    except StateError as error:
-        because = entry["otherwise"] or "%s is not valid" % entry["path"]
-        raise StateError("%s (%s)" % (because, str(error).replace(waiting[entry["path"]], entry["path"]))) from error
+    with _as_if_in_place(entry, waiting) as tried:
+        words = [waiting.get(word, word).replace("%s", tried) for word in entry["validate"]]
+        try:
+            run(words, _VALIDATE_SECONDS)
+        except StateError as error:
+            because = entry["otherwise"] or "%s is not valid" % entry["path"]
+            raise StateError("%s (%s)" % (because, str(error).replace(tried, entry["path"]))) from error
+
+
+@contextlib.contextmanager
+def _as_if_in_place(entry, waiting):
+    """Where to find the file; one that names others that wait as well, as a copy that names them where they are."""
+    text = content(entry)
+    for path in sorted(waiting, key=len, reverse=True):
+        if path != entry["path"]:
+            text = text.replace(path.encode(), waiting[path].encode())
+    if text == content(entry):
+        yield waiting[entry["path"]]
+        return
+    with tempfile.NamedTemporaryFile(prefix="order82-", dir="/run") as file:
+        file.write(text)
+        file.flush()
+        yield file.name
 
 
 def others(state):
