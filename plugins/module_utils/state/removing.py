@@ -12,6 +12,9 @@ from .errors import StateError
 from .host import note
 
 
+_DROP_IN = ".d/order82.conf"
+
+
 class Gone(NamedTuple):
     """What was laid down and is in the state no more."""
 
@@ -137,7 +140,8 @@ def take_away(host, state, check, done):
     done.words += packages.purge(host, purged)
     packages.undivert(host, [path for path in was["diversions"] if path not in keep])
     done.words += files.remove(host, was, gone, keep)
-    files.remove_empty(known["made"])
+    # The second: versions before the first manifest did not write down which folders they had made.
+    files.remove_empty([*known["made"], *(os.path.dirname(path) for path in own_files if path.endswith(_DROP_IN))])
     units.reload_systemd()
     done.words += accounts.remove(
         host,
