@@ -11,7 +11,6 @@ from . import accounts, files, manifest, packages, units
 from .errors import StateError
 from .host import note
 
-
 _DROP_IN = ".d/order82.conf"
 
 
