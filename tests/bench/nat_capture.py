@@ -62,9 +62,7 @@ for first in range(0, flows, ports):
                     time.sleep(ahead)
 print(time.monotonic() - begin)
 """
-RECORDER = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from order82_baseline.nat import recorder; recorder.run(sys.argv[2])"
-)
+RECORDER = "import sys; sys.path.insert(0, sys.argv[1]); from order82_baseline.nat.record import recorder; recorder.run(sys.argv[2])"
 # A system account with this one right, as in the unit of the role.
 AS_SERVICE = (
     *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs"),
@@ -347,7 +345,7 @@ def _host_code(folder: Path) -> tuple[Path, object]:
     path.chmod(0o755)
     folder.chmod(0o755)
     sys.path.insert(0, str(path))
-    return path, importlib.import_module(f"{module.PACKAGE}.nat.lines")
+    return path, importlib.import_module(f"{module.PACKAGE}.nat.record.record_text")
 
 
 def _wait_for(holds, seconds: float, what: str, folder: Path | None) -> None:

@@ -7,7 +7,10 @@ import datetime
 import os
 import time
 
-from ..nat import ask, catalogue, place, request, times
+from ..nat import times
+from ..nat.answer import request
+from ..nat.answer.tracer import Tracer
+from ..nat.index import catalogue, object_store
 from ..records import settings as record_settings
 from ..records import store as record_store
 from ._registry import Argument, Observer
@@ -39,7 +42,7 @@ def _example(store, index, days):
     if not days or not days[-1].texts:
         return {"asked": "", "right": True}
     at = days[-1].texts[1]
-    with ask.Tracer(store, index) as tracer:
+    with Tracer(store, index) as tracer:
         row = tracer.example(at)
         if row is None:
             return {"asked": "", "right": True}
@@ -50,11 +53,11 @@ def _example(store, index, days):
 
 def _nat_published(index):
     here = catalogue.load(index)
-    where = place.at("s3:")
+    where = object_store.at("s3:")
     try:
         there = {day.name: day for day in catalogue.load(where)}
         names = where.names()
-    except place.PlaceError as error:
+    except object_store.PlaceError as error:
         return {"said": str(error), "behind_seconds": -1, "missing_days": [], "missing_files": []}
     finally:
         where.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.order82.baseline.plugins.module_utils.nat import lines
-from ansible_collections.order82.baseline.plugins.module_utils.nat.request import request
+from ansible_collections.order82.baseline.plugins.module_utils.nat.answer.request import request
+from ansible_collections.order82.baseline.plugins.module_utils.nat.record import record_text
 
 DAY = 86400000
 NOON = 1790035200000 + DAY // 2  # 2026-09-22T12:00Z
@@ -30,8 +30,8 @@ def flow(inside, public, begin, end, *, protocol=6, destination=None):
         inside_port,
         public,
         public_port,
-        lines.seconds(begin),
-        "" if end is None else lines.seconds(end),
+        record_text.seconds(begin),
+        "" if end is None else record_text.seconds(end),
     )
     return text + ("" if destination is None else ",%s,%d" % destination)
 
@@ -45,7 +45,7 @@ class Gateway:
         self.plan = plan
         self.lost = 0
         self.clock = clock
-        self.stream = lines.Stream(run)
+        self.stream = record_text.Stream(run)
         self.at = run
 
     def file(self, when):
@@ -68,11 +68,11 @@ class Gateway:
             self.write(text, when)
 
     def epoch(self, when, bound="begin", plan=None):
-        self.write(lines.epoch(lines.plan_id(plan or self.plan), bound, when), when)
+        self.write(record_text.epoch(record_text.plan_id(plan or self.plan), bound, when), when)
 
     def beat(self, when, plan=""):
         counts = {"open": 0, "begun": 0, "ended": 0, "lost": self.lost}
-        plan = lines.plan_id(self.plan) if plan == "" else plan
+        plan = record_text.plan_id(self.plan) if plan == "" else plan
         self.write(self.stream.beat(when, plan, counts, self.clock), when)
         self.at = when
 
