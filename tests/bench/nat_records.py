@@ -192,7 +192,7 @@ def sample(index: Path, number: int) -> list[dict]:
     [day] = catalogue.load(str(index))
     rows = []
     for bucket in range(catalogue.BUCKETS):
-        [path] = [path for path in day.flow_files(bucket, BEGIN, BEGIN + catalogue.DAY) if catalogue.BEFORE not in path]
+        [path] = [path for path in day.flow_files(bucket, BEGIN, BEGIN + times.DAY) if catalogue.BEFORE not in path]
         rows += base.execute(
             'select public, protocol, inside, inside_port, "begin" + (lasted_s::bigint * 1000 + lasted_ms) // 2 '
             f"from read_parquet({duckdb_engine.quoted(path)}) using sample {number // catalogue.BUCKETS + 1} rows"
@@ -303,7 +303,7 @@ def sixty(index: Path, months: Path) -> None:
     document = json.loads(path.read_text(encoding="utf-8"))
     folder = index / document["folder"]
     for number in range(DAYS):
-        shift = (number - DAYS // 2) * catalogue.DAY
+        shift = (number - DAYS // 2) * times.DAY
         name = (DAY + datetime.timedelta(days=number - DAYS // 2)).isoformat()
         link = f"{name}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         (months / link).symlink_to(folder)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .index import update
-from .index.object_store import INDEX
+from .index.location import INDEX
 from .record import recorder, ruleset, settings
 
 

@@ -7,7 +7,9 @@ import json
 import select
 import time
 
-from ..nat.record import conntrack, record_text
+from ..nat import times
+from ..nat.plan import plan_id
+from ..nat.record import conntrack, nftables, record_text
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 20  # differences that are named
@@ -17,8 +19,8 @@ _LOOK_SECONDS = 15
 def _translation(plan, table, plan_file):
     with open(plan_file, encoding="utf-8") as file:
         entries = file.read().split()
-    held, _packets = conntrack.begun(table)
-    differences = ["the plan's file is not the plan %s" % plan] if record_text.plan_id(entries) != plan else []
+    held, _packets = nftables.begun(table)
+    differences = ["the plan's file is not the plan %s" % plan] if plan_id(entries) != plan else []
     if held is None:
         differences.append("no rules of the plan are loaded")
     else:
@@ -109,7 +111,7 @@ def _translation_records():
     _kind, pairs, _list = record_text.parse(said)
     begun, ended, still = (int(pairs[name]) for name in ("begun", "ended", "open"))
     return {
-        "beat_seconds": int(time.time() - record_text.milliseconds(pairs["at"]) / 1000),
+        "beat_seconds": int(time.time() - times.milliseconds(pairs["at"]) / 1000),
         "plan": pairs["plan"],
         "lost": int(pairs["lost"]),
         "unaccounted": max(0, begun - ended - still),

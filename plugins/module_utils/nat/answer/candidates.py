@@ -43,7 +43,7 @@ def candidate(one, rows):
 def account(tenure):
     """Who held an inside address.
 
-    :param Tenure tenure: see L(holders.Tenure).
+    :param Tenure tenure: see L(accounts.Tenure).
     """
     return {
         "account": tenure.account,
@@ -59,7 +59,7 @@ def account(tenure):
 def from_plans(request, forces, rows):
     """The owners of what was asked, by the plans that were in force.
 
-    :param list forces: (gateway, Force), see L(completeness.forces).
+    :param list forces: (gateway, Force), see L(plans_in_force.within).
     :param list rows: of plans.Row that name the public address.
     :return: list of dict.
     """

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 
-from ..index.object_store import INDEX, noted, record_store
-from . import disclosure, request
+from ...records import settings as record_settings
+from ..index import location
+from . import disclosure, evidence, request
 from .tracer import Tracer
 
 CODES = {"one": 0, "nobody": 3, "unknown": 4, "ambiguous": 5}
@@ -61,7 +63,7 @@ def options(parser):
     parser.add_argument("--until", metavar="TIME", help="with --inside")
     parser.add_argument("--format", choices=("table", "csv"), help="without --json; by default table")
     parser.add_argument(
-        "--index", metavar="PLACE", help="folder, s3:HOST or s3://BUCKET/PREFIX/HOST; by default %s" % INDEX
+        "--index", metavar="PLACE", help="folder, s3:HOST or s3://BUCKET/PREFIX/HOST; by default %s" % location.INDEX
     )
     return [parser]
 
@@ -69,17 +71,31 @@ def options(parser):
 def command(arguments):
     """order82 trace"""
     given = disclosure.warrant(arguments.case, arguments.basis, arguments.officer)
-    store = record_store(arguments.index or INDEX)
+    store = _record_store(arguments.index or location.INDEX)
     if arguments.inside:
         return _reverse(arguments, given, store)
     questions = _questions(arguments)
-    with Tracer(store, arguments.index or INDEX) as tracer:
+    with Tracer(store, arguments.index or location.INDEX) as tracer:
         number = disclosure.record(given, [one.asked for one in questions])
-        answers = noted(tracer.place, tracer.ask(questions))
+        answers = evidence.noted(tracer.location, tracer.ask(questions))
     statuses = {one["status"] for one in answers}
     worst = next(status for status in _WORST_FIRST if status in statuses)
     text = _csv(answers) if arguments.format == "csv" else "\n\n".join(_table(one) for one in answers)
     return {"disclosure": number, "answers": answers}, text, CODES[worst]
+
+
+def _record_store(where):
+    """The record store that holds the evidence: a node that is no collector has none, and needs none to ask a store.
+
+    :return: str or None.
+    :raises SettingsError: there is none, and the index is on this host.
+    """
+    try:
+        return record_settings.load().store
+    except record_settings.SettingsError:
+        if location.at(where).remote and not os.path.exists(record_settings.PATH):
+            return None
+        raise
 
 
 def _questions(arguments):
@@ -110,9 +126,9 @@ def _reverse(arguments, given, store):
         raise request.RequestError("--inside needs --since and --until, each with its offset")
     since, until = request.span_of(arguments.since)[0], request.span_of(arguments.until)[1]
     asked = {"inside_address": arguments.inside, "since": arguments.since, "until": arguments.until}
-    with Tracer(store, arguments.index or INDEX) as tracer:
+    with Tracer(store, arguments.index or location.INDEX) as tracer:
         number = disclosure.record(given, [asked])
-        (answer,) = noted(tracer.place, [tracer.uses(arguments.inside, since, until)])
+        (answer,) = evidence.noted(tracer.location, [tracer.uses(arguments.inside, since, until)])
     code = CODES["unknown"] if not answer["covered"] else 0 if answer["candidates"] else CODES["nobody"]
     return {"disclosure": number, "answer": answer}, _rows(answer["candidates"]) + _warnings(answer), code
 

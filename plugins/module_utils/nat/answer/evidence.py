@@ -8,13 +8,14 @@ import os
 
 from ...records import store
 from ..index import duckdb_engine, record_files
-from ..record import record_text
+from ..record import flow_entry, record_text
 
 # Around the end of a translation, in milliseconds, in which its list was written: usual, late, anywhere in the day.
 _WINDOWS = ((0, 1200), (-1000, 10000), (-600000, 3600000), (-(1 << 61), 1 << 61))
 _ONE_BY_ONE = 4
 _MOST_OPEN = 200  # record files
 _PIECE = 1200  # the first window, so that it lies in two pieces at the most
+ELSEWHERE = "the evidence of some candidates is not on this host: it lies on the collectors that have the records"
 
 
 class Seals:
@@ -88,7 +89,7 @@ def document(seals, found, line, text, whole):
 def of_tenure(seals, tenure):
     """The evidence that an account held an address: the line with which it began.
 
-    :param Tenure tenure: see L(dhcp_radius.Tenure).
+    :param Tenure tenure: see L(accounts.Tenure).
     """
     line = seals.read(tenure.day, tenure.gateway, tenure.place)
     return _where(seals, tenure, (tenure.place[0], line)) if line else None
@@ -111,7 +112,7 @@ def of_flows(base, seals, days, founds):
     :param base: a connection of DuckDB.
     :param Seals seals: of the store.
     :param dict days: catalogue.Day by name.
-    :param list founds: each has C(day), C(gateway), the fields of C(record_files.Entry) and C(place).
+    :param list founds: each has C(day), C(gateway), the fields of C(flow_entry.Entry) and C(place).
     :return: list of dict, None where the line is no longer what was indexed.
     """
     result = [None] * len(founds)
@@ -172,7 +173,12 @@ def _among(seals, found, places, closely):
 
     :param bool closely: else read the entries as well.
     """
-    exact = entry_text(found).encode("ascii")
+    exact = flow_entry.write(
+        (found.protocol, found.inside, found.inside_port or 0, found.public, found.public_port),
+        found.begin,
+        found.end,
+        (found.destination, found.destination_port) if found.destination else None,
+    ).encode("ascii")
     for place in places:
         line = seals.read(found.day, found.gateway, place)
         if _contains(line, exact):
@@ -183,7 +189,8 @@ def _among(seals, found, places, closely):
 def _in_line(seals, found, place):
     line = seals.read(found.day, found.gateway, place)
     pieces, whole = record_files.entries_of(line)
-    piece = next((piece for piece in pieces if _same(record_files.entry(piece), found)), None)
+    wanted = flow_entry.Entry(*(getattr(found, name) for name in flow_entry.Entry._fields))
+    piece = next((piece for piece in pieces if flow_entry.read(piece) == wanted), None)
     return piece and document(seals, found, (place[0], line), piece.decode("ascii"), whole)
 
 
@@ -194,24 +201,6 @@ def _contains(line, exact):
             return True
         at = line.find(exact, at + 1)
     return False
-
-
-def _same(one, found):
-    return one is not None and all(getattr(one, name) == getattr(found, name) for name in record_files.Entry._fields)
-
-
-def entry_text(found):
-    """An entry of C(flows) as the recorder writes it."""
-    text = "%d,%s,%d,%s,%d,%s,%s" % (
-        found.protocol,
-        found.inside,
-        found.inside_port or 0,
-        found.public,
-        found.public_port,
-        record_text.seconds(found.begin),
-        "" if found.end is None else record_text.seconds(found.end),
-    )
-    return text + (",%s,%d" % (found.destination, found.destination_port) if found.destination else "")
 
 
 def of_plan(seals, row):
@@ -228,3 +217,15 @@ def of_plan(seals, row):
     except ValueError:
         whole = False
     return document(seals, row, (row.place[0], line), row.text, whole)
+
+
+def noted(where, answers):
+    """Say in an answer where the evidence is, when the index is in an object store and this host can't show it.
+
+    :param where: the location of the index.
+    :param list answers: of dict, see L(tracer.Tracer.ask); each is given back.
+    """
+    for answer in answers:
+        if where.remote and any(one["evidence"] is None for one in answer["candidates"]):
+            answer["notes"].append(ELSEWHERE)
+    return answers

@@ -14,9 +14,9 @@ from __future__ import annotations
 import ipaddress
 import os
 
-from ..index import catalogue, coverage, dhcp_radius, object_store
+from ..index import catalogue, location
 from ..times import iso
-from . import candidates, completeness, evidence, plans, translations
+from . import accounts, candidates, completeness, evidence, plans, plans_in_force, translations
 from .candidates import holds
 
 MEMORY = "1GB"
@@ -54,7 +54,7 @@ class Tracer:
     """Answers questions to one index, with one connection.
 
     :param str store_folder: of the records; None on a node that has none, and then there is no evidence.
-    :param str index_folder: as C(build.build) made it, or where it was published; see L(object_store.at).
+    :param str index_folder: as C(build.build) made it, or where it was published; see L(location.at).
     :param int snapshot_seconds: the gateways' C(nat_gateway_snapshot_seconds).
     :param bool with_evidence: look the record lines up.
     :param int threads: of DuckDB; by default 1 for few requests, else all processors.
@@ -67,14 +67,14 @@ class Tracer:
         store_folder,
         index_folder,
         *,
-        snapshot_seconds=coverage.SNAPSHOT_SECONDS,
+        snapshot_seconds=completeness.SNAPSHOT_SECONDS,
         with_evidence=True,
         threads=None,
     ):
         self.store = store_folder
-        self.place = object_store.at(index_folder)
+        self.location = location.at(index_folder)
         self.snapshot_seconds = snapshot_seconds
-        self.with_evidence = with_evidence and store_folder is not None and self.place.own
+        self.with_evidence = with_evidence and store_folder is not None and self.location.own
         self._threads = threads
         self._base = None
         self.seals = evidence.Seals(store_folder, catalogue.RECORD_CLASS)
@@ -89,7 +89,7 @@ class Tracer:
             self._base.close()
         self.seals.close()
         self.holder_seals.close()
-        self.place.close()
+        self.location.close()
 
     def ask(self, requests):
         """Answer questions.
@@ -105,7 +105,7 @@ class Tracer:
             since, until, last_heard, evidence).
             Times are ISO 8601 in UTC.
         """
-        with self.place.in_one_sentence():
+        with self.location.in_one_sentence():
             return self._again(self._ask, requests)
 
     def uses(self, inside_address, since, until, *, most=10000):
@@ -118,7 +118,7 @@ class Tracer:
             where the plan gives a range of ports, C(cut) (there are more than C(most)), C(covered), C(gaps), C(plans)
             and C(notes).
         """
-        with self.place.in_one_sentence():
+        with self.location.in_one_sentence():
             return self._again(self._uses, inside_address, since, until, most)
 
     def example(self, at):
@@ -127,24 +127,24 @@ class Tracer:
         :param int at: Unix milliseconds.
         :return: Row, or None where no plan had blocks.
         """
-        with self.place.in_one_sentence():
+        with self.location.in_one_sentence():
             return self._again(self._example, at)
 
     def _example(self, at):
         self._connect(False)
-        for _gateway, force in completeness.forces(self.standing.sums(at, at), at, at):
+        for _gateway, force in plans_in_force.within(self.completeness.sums(at, at), at, at):
             rows = self.plans.read(force.plan, "kind = 'block'")
             if rows:
                 return rows[0]
         return None
 
     def _load(self):
-        days = catalogue.load(self.place)
+        days = catalogue.load(self.location)
         self.days = days
         self.seals.close()
         self.holder_seals.close()
-        self.standing = completeness.Standing(days, self.snapshot_seconds)
-        self.plans = self.translations = self.holders = None  # until there is a connection
+        self.completeness = completeness.Completeness(days, self.snapshot_seconds)
+        self.plans = self.translations = self.accounts = None  # until there is a connection
 
     def _again(self, function, *arguments):
         """A build may remove a folder between the look into the catalogue and the question: then look again."""
@@ -160,11 +160,11 @@ class Tracer:
     def _connect(self, many):
         if self._base is None:
             threads = self._threads or ((os.cpu_count() or 1) if many else 1)
-            self._base = self.place.connect(threads=threads, memory=MEMORY)
+            self._base = self.location.connect(threads=threads, memory=MEMORY)
         if self.plans is None:
             self.plans = plans.Plans(self._base, self.days)
             self.translations = translations.Translations(self._base, self.days)
-            self.holders = dhcp_radius.Holders(self._base, self.days)
+            self.accounts = accounts.Accounts(self._base, self.days)
 
     def _ask(self, requests):
         self._connect(len(requests) > translations.FEW)
@@ -185,7 +185,7 @@ class Tracer:
         """A question whose tolerance is known, and what is to be said of it."""
         if request.tolerance is not None or request.since is None:
             return request, []
-        clock = self.standing.clock(request.since, request.until)
+        clock = self.completeness.clock(request.since, request.until)
         if clock is not None:
             return request._replace(tolerance=clock), []
         note = "how exact the gateway's clock was is not on record for that time: a tolerance of %g s was taken"
@@ -197,8 +197,8 @@ class Tracer:
             notes.append("no port was asked for: these are all who had the address")
         if request.since is None:
             notes.append("no time was asked for: these are all who ever had it, as far as records go")
-        sums = self.standing.sums(since, until)
-        forces = completeness.forces(sums, since, until)
+        sums = self.completeness.sums(since, until)
+        forces = plans_in_force.within(sums, since, until)
         rows = [row for gateway, force in forces for row in self.plans.naming(gateway, force.plan, request)]
         those = self._from_flows(found, since, sums, rows) + candidates.from_plans(request, forces, rows)
         gaps, named = self._gaps(sums, forces, rows, those, (since, until))
@@ -212,7 +212,7 @@ class Tracer:
             "ambiguous": None,
             "covered": not gaps,
             "gaps": gaps,
-            "plans": [completeness.in_force(*one) for one in forces if not named or one[0] in named],
+            "plans": [plans_in_force.shown(*one) for one in forces if not named or one[0] in named],
             "notes": notes,
         }
 
@@ -220,8 +220,8 @@ class Tracer:
         self._connect(True)
         inside = ipaddress.ip_address(inside_address)
         found = self.translations.of_inside(inside, since, until, most)
-        sums = self.standing.sums(since, until)
-        forces = completeness.forces(sums, since, until)
+        sums = self.completeness.sums(since, until)
+        forces = plans_in_force.within(sums, since, until)
         rows, those = [], []
         for gateway, force in forces:
             own = [row for row in self.plans.of_inside(gateway, force.plan, inside) if holds(row.inside, inside)]
@@ -239,7 +239,7 @@ class Tracer:
             "cut": len(found) > most,
             "covered": not gaps,
             "gaps": gaps,
-            "plans": [completeness.in_force(*one) for one in forces],
+            "plans": [plans_in_force.shown(*one) for one in forces],
             "notes": [],
         }
 
@@ -276,9 +276,9 @@ class Tracer:
             return
         spans = [_span_of(one["found"], *span) for one, span in those]
         addresses = {one["inside_address"] for one, _span in those}
-        told = self.holders.of(addresses, *(pick(at) for pick, at in zip((min, max), zip(*spans)))) if spans else {}
+        told = self.accounts.of(addresses, *(pick(at) for pick, at in zip((min, max), zip(*spans)))) if spans else {}
         for (one, _asked), span in zip(those, spans):
-            held = dhcp_radius.within(told.get(one["inside_address"], ()), *span)
+            held = accounts.within(told.get(one["inside_address"], ()), *span)
             one["accounts"] = [candidates.account(tenure) for tenure in held]
             if self.with_evidence:
                 for account, tenure in zip(one["accounts"], held):

@@ -8,20 +8,18 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import re
 
 from ...records import store
-from . import object_store
+from . import location
 
 RECORD_CLASS = "nat_mapping"
 HOLDER_CLASS = "session"  # who held an inside address
 FORMAT = 3
 BUCKETS = 16
 BEFORE = "before"
-DAY = 86400000
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.json")
 
 
@@ -65,7 +63,7 @@ class Day:
         return _overlaps(self.others, since, until)
 
     def coverage(self):
-        """The sums of C(coverage.Collector) by gateway."""
+        """The sums of C(coverage.Coverage) by gateway."""
         return json.loads(self.where.text(self.path("coverage.json")))
 
 
@@ -113,12 +111,12 @@ def files(store_folder, record_class, day):
 def load(index):
     """All days that are built, oldest first.
 
-    :param index: where it lies; see L(object_store.at).
+    :param index: where it lies; see L(location.at).
     :return: list of Day.
     :raises ValueError: a catalogue that is none, or of another version of this code.
-    :raises object_store.PlaceError: the object store can't be read.
+    :raises duckdb_engine.ReadError: the object store can't be read.
     """
-    where = object_store.at(index)
+    where = location.at(index)
     return [_day(where, name, text) for name, text in where.catalogues(_NAME).items()]
 
 
@@ -128,7 +126,7 @@ def read(index, name):
     :param str index: the folder of the index.
     :param str name: of the file.
     """
-    where = object_store.Folder(index)
+    where = location.Folder(index)
     return _day(where, name, where.text(os.path.join(index, name)))
 
 
@@ -137,20 +135,6 @@ def _day(where, name, text):
     if document.get("format") != FORMAT:
         raise ValueError("%s/%s was written by another version: build the index of this day again" % (where.root, name))
     return Day(where, document)
-
-
-def start(name):
-    """The first Unix millisecond of a day.
-
-    :param str name: YYYY-MM-DD.
-    """
-    day = datetime.datetime.strptime(name, "%Y-%m-%d").replace(tzinfo=datetime.timezone.utc)
-    return int(day.timestamp()) * 1000
-
-
-def day_of(milliseconds):
-    """The UTC day of a time, as YYYY-MM-DD."""
-    return datetime.datetime.fromtimestamp(milliseconds // 1000, datetime.timezone.utc).strftime("%Y-%m-%d")
 
 
 def write(path, document):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 VERSION = "1.5.5"
@@ -11,6 +12,10 @@ LIBRARY = "/usr/lib/order82/duckdb-" + VERSION  # where the role nat_log puts it
 
 class MissingError(RuntimeError):
     """The Python module duckdb can't be imported; says how to get it."""
+
+
+class ReadError(OSError):
+    """An index can't be read where it should lie: one sentence says why."""
 
 
 def connect(threads=1, memory="512MB", temporary=None, ordered=True):
@@ -53,3 +58,26 @@ def quoted(text):
 def listed(paths):
     """Paths as a list of SQL."""
     return "[" + ", ".join(quoted(path) for path in paths) + "]"
+
+
+@contextlib.contextmanager
+def in_one_sentence(where, advice=""):
+    """Within it, what DuckDB says of files that it can't read is told in one sentence.
+
+    :param str where: what can't be read.
+    :param str advice: what stands at the end of the sentence.
+    :raises ReadError: instead of DuckDB's own exception.
+    """
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in {"duckdb", "_duckdb"}:
+            raise
+        raise ReadError("%s can't be read: %s%s" % (where, _said(error), advice)) from error
+
+
+def _said(error):
+    """The sentences before DuckDB's advice and its copy of the query."""
+    lines = str(error).split("\n")
+    end = next((at for at, line in enumerate(lines) if line.startswith(("LINE ", "* ", "Authentication Failure"))), 99)
+    return " ".join(" ".join(lines[:end]).split())[:400]

@@ -26,7 +26,8 @@ import datetime
 import os
 import shutil
 
-from ..record import record_text
+from .. import times
+from ..plan import plan_id
 from . import catalogue, dhcp_radius, duckdb_engine, record_files
 
 MEMORY = "1500MB"
@@ -115,7 +116,7 @@ class Build:
         self.memory = memory
         self.work = os.path.join(folder, "work")
         self.sources = catalogue.sources(store_folder, day)
-        self.begin = catalogue.start(day.isoformat())
+        self.begin = times.start(day.isoformat())
         self.chunk_bytes = chunk_bytes
         self.parts = os.path.join(self.work, "parts")
         self.wide = False
@@ -337,9 +338,9 @@ class Build:
             for (gateway, identity), parts in sorted(self.scan.plans.items()):
                 whole = sorted(parts)
                 entries = [entry for part in whole for entry in parts[part][1]]
-                complete = [number for number, _total in whole] == list(
-                    range(1, whole[0][1] + 1)
-                ) and record_text.plan_id(entries) == identity
+                complete = [number for number, _total in whole] == list(range(1, whole[0][1] + 1)) and plan_id(
+                    entries
+                ) == identity
                 known = found.setdefault(identity, {"gateways": [], "complete": False, "rows": 0})
                 known["gateways"].append(self.scan.gateways[gateway])
                 known["complete"] = known["complete"] or complete

@@ -12,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import socket
 import zlib
 from typing import NamedTuple
 
-from ..record import record_text
+from .. import times
+from ..record import flow_entry, record_text
 from . import coverage
 
 CHUNK_BYTES = 128 << 20  # of lists at once; the same again lies in the folder until DuckDB has read it
@@ -31,10 +31,6 @@ _STORED = re.compile(rb"\[stored@32473" + _PAIRS + rb"\]")
 _UID = re.compile(rb" uid=\"(\d{1,10})\"")
 _FLOWS = re.compile(rb"flows run=(\d{1,18}) seq=(\d{1,18}) at=(\d{1,12})\.(\d{3}) n=(\d{1,6}) crc=([0-9a-f]{8}) ")
 _DAMAGED = re.compile(rb"(?: run=(\d{1,18}))?(?: seq=(\d{1,18}))?(?: at=(\d{1,12})\.(\d{3}))?(?: |$)")
-_ENTRY = re.compile(
-    rb"(\d{1,3}),([0-9A-Fa-f.:]{2,45}),(\d{1,5}),([0-9A-Fa-f.:]{2,45}),(\d{1,5}),(\d{1,12})\.(\d{3}),"
-    rb"(?:(\d{1,12})\.(\d{3}))?(?:,([0-9A-Fa-f.:]{2,45}),(\d{1,5}))?"
-)
 
 
 class Bad(NamedTuple):
@@ -43,61 +39,6 @@ class Bad(NamedTuple):
     file: str
     line: int
     reason: str
-
-
-class Entry(NamedTuple):
-    """One entry of C(flows): addresses in their usual form, times in Unix milliseconds, None where there is none."""
-
-    protocol: int
-    inside: str
-    inside_port: int
-    public: str
-    public_port: int
-    begin: int
-    end: int
-    destination: str
-    destination_port: int
-
-
-def entry(text):
-    """Read one entry of C(flows).
-
-    :param bytes text: as it stands in the list.
-    :return: Entry, or None where it is not well-formed.
-    """
-    found = _ENTRY.fullmatch(text)
-    if not found:
-        return None
-    inside, public = address(found[2]), address(found[4])
-    destination = address(found[10]) if found[10] else None
-    if inside is None or public is None or (found[10] and destination is None):
-        return None
-    ports = [int(found[3]), int(found[5]), int(found[11] or 0)]
-    if int(found[1]) > 255 or max(ports) > 65535:
-        return None
-    return Entry(
-        protocol=int(found[1]),
-        inside=inside,
-        inside_port=ports[0],
-        public=public,
-        public_port=ports[1],
-        begin=int(found[6] + found[7]),
-        end=int(found[8] + found[9]) if found[8] else None,
-        destination=destination,
-        destination_port=ports[2] if found[10] else None,
-    )
-
-
-def address(text):
-    """An IP address in its usual form; None where it is none.
-
-    :param bytes text: as it stands in a record.
-    """
-    family = socket.AF_INET6 if b":" in text else socket.AF_INET
-    try:
-        return socket.inet_ntop(family, socket.inet_pton(family, text.decode("ascii")))
-    except (OSError, ValueError):
-        return None
 
 
 def entries_of(line):
@@ -158,7 +99,7 @@ class Scan:
     def __init__(self, files, folder, chunk_bytes=CHUNK_BYTES):
         self.files = files
         self.gateways = [gateway for gateway, _path, _closed in files]
-        self.coverage = [coverage.Collector() for _file in files]
+        self.coverage = [coverage.Coverage() for _file in files]
         self.bad = []
         self.bad_total = 0
         self.lines = [0] * len(files)
@@ -284,7 +225,7 @@ class Scan:
         seen = self.coverage[number]
         if kind == "epoch":
             bound = "begin" if "begin" in pairs else "end"
-            seen.epoch(pairs["plan"], bound, record_text.milliseconds(pairs[bound]))
+            seen.epoch(pairs["plan"], bound, times.milliseconds(pairs[bound]))
             return
         run, seq = int(pairs["run"]), int(pairs["seq"])
         if kind == "plan":
@@ -295,13 +236,13 @@ class Scan:
             plan.setdefault((part, parts), (place, entries))
             return
         if kind not in {"beat", "stop"}:
-            raise record_text.LineError("the head of its list can't be read")
-        at = record_text.milliseconds(pairs["at"])
+            raise record_text.TextError("the head of its list can't be read")
+        at = times.milliseconds(pairs["at"])
         if kind == "beat":
             plan, lost = pairs["plan"], int(pairs["lost"])
             clock = pairs.get("clock", "none")
             seen.text(run, seq, at)
-            seen.beat(run, at, plan, lost, None if clock == "none" else record_text.milliseconds(clock))
+            seen.beat(run, at, plan, lost, None if clock == "none" else times.milliseconds(clock))
         else:
             seen.text(run, seq, at)
             seen.stop(run, at)
@@ -334,7 +275,7 @@ class Scan:
     def _entries(self, place, pieces, *, at, run, named=False):
         number, count, offset, length = place
         for piece in pieces:
-            one = entry(piece)
+            one = flow_entry.read(piece)
             if one is None:
                 if not named:
                     self.name(number, count, "the entry %r is not well-formed" % piece.decode("ascii", "replace")[:60])

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 
 from ...records import settings as record_settings
-from . import build, object_store, publish
+from . import build, duckdb_engine, object_store, publish
 
 
 def command(arguments):
@@ -23,7 +23,7 @@ def command(arguments):
     if arguments.publish:
         try:
             document["store"] = _publish(arguments.index, records, said)
-        except (publish.PublishError, object_store.PlaceError) as error:
+        except (publish.PublishError, duckdb_engine.ReadError) as error:
             # What was built is told all the same.
             document["store"], code = {"error": str(error)}, 2
             said.append(str(error))

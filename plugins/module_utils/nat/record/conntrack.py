@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel tells of translations: those that ended, those that are open, and how many the rules began.
+"""What the kernel's connection tracking tells of translations: those that ended, and those that are open.
 
-All of it is asked over netlink (ctnetlink and nf_tables), since no program gives it whole: ulogd2 and
-C(conntrack -o xml) leave out the identifier of ICMP, without which two pings through one public address are the same,
-C(conntrack -o ktimestamp) has whole seconds, and C(nft list counters) reads 100,000 map entries to show one counter.
+It is asked over netlink (ctnetlink), since no program gives it whole: ulogd2 and C(conntrack -o xml) leave out the
+identifier of ICMP, without which two pings through one public address are the same, and C(conntrack -o ktimestamp) has
+whole seconds.
 """
 
 from __future__ import annotations
@@ -18,21 +18,15 @@ import struct
 import sys
 from typing import NamedTuple
 
+from . import netlink
+
 BUFFER_BYTES = 64 << 20  # holds about 100,000 events; more wait in the kernel's own list
 
 _SO_RCVBUFFORCE = 33
 _SOL_NETLINK = 270
 _NETLINK_ADD_MEMBERSHIP, _NETLINK_BROADCAST_ERROR, _NETLINK_NO_ENOBUFS = 1, 4, 5
-_NETLINK_NETFILTER = 12
 _GROUP_CONNTRACK_DESTROY = 3
-_CONNTRACK, _TABLES = 1, 10  # subsystems
-_CONNTRACK_GET, _TABLES_GET_OBJECT = 1, 19
-_MESSAGE_ERROR, _MESSAGE_DONE = 2, 3
-_REQUEST_DUMP = 0x301
-_TYPE_BITS = 0x3FFF  # the two above say that an attribute is nested, or in network order
-
-_HEADER = struct.Struct("=IHHIIBBH")  # nlmsghdr and nfgenmsg
-_ATTRIBUTE = struct.Struct("=HH")
+_SUBSYSTEM, _GET = 1, 1  # of ctnetlink
 
 # Where the values stand in a message: the path of attribute types, the format, and what the value is.
 _FIELDS = {
@@ -71,14 +65,6 @@ _ORDER = (
 _MOST_LAYOUTS = 16  # of messages of one length
 
 
-class CaptureError(OSError):
-    """The kernel can't be asked, or not in the way that loses nothing: one sentence."""
-
-
-class MessageError(ValueError):
-    """A message of the kernel that can't be read."""
-
-
 class Flow(NamedTuple):
     """One translation.
 
@@ -115,7 +101,7 @@ class Decoder:
 
         :param bytes data: one netlink message.
         :return: Flow; None for a connection that is not translated, or not to an address of ours.
-        :raises MessageError: it can't be read.
+        :raises netlink.MessageError: it can't be read.
         """
         # All messages of one kind of connection have their values in the same places: find the places once.
         number = int.from_bytes(data, sys.byteorder)
@@ -171,7 +157,7 @@ class _Layout:
             places.update(dict.fromkeys(names, place))
         missing = [name for name in _NEEDED if name not in places]
         if missing:
-            raise MessageError("a conntrack message without %s" % ", ".join(missing))
+            raise netlink.MessageError("a conntrack message without %s" % ", ".join(missing))
         self._unpack = struct.Struct(pattern).unpack_from
         self._pick = operator.itemgetter(*(places.get(name, len(fields)) for name in _ORDER))
         self.mask = int.from_bytes(mask, sys.byteorder)
@@ -188,39 +174,27 @@ def _text(raw):
 
 def _walk(data, mask):
     """The path and the offset of each value that is of use; marks all headers in the mask."""
-    if len(data) < _HEADER.size:
-        raise MessageError("%d bytes are no message" % len(data))
-    length, kind = _HEADER.unpack_from(data)[:2]
-    if length != len(data) or kind >> 8 != _CONNTRACK:
-        raise MessageError("a message of type %#x that says %d bytes and has %d" % (kind, length, len(data)))
+    if len(data) < netlink.HEADER.size:
+        raise netlink.MessageError("%d bytes are no message" % len(data))
+    length, kind = netlink.HEADER.unpack_from(data)[:2]
+    if length != len(data) or kind >> 8 != _SUBSYSTEM:
+        raise netlink.MessageError("a message of type %#x that says %d bytes and has %d" % (kind, length, len(data)))
     mask[0:6] = b"\xff" * 6  # length and type of the message
     mask[16] = 0xFF  # family
     found = []
-    waiting = [((), _HEADER.size, len(data))]
+    waiting = [((), netlink.HEADER.size, len(data))]
     while waiting:
         prefix, offset, end = waiting.pop()
-        for kind, begin, stop in _attributes(data, offset, end):
+        for kind, begin, stop in netlink.attributes(data, offset, end):
             mask[begin - 4 : begin] = b"\xff" * 4
             path = (*prefix, kind)
             if path in _NESTS:
                 waiting.append((path, begin, stop))
             elif path in _FIELDS:
                 if stop - begin != struct.calcsize(_FIELDS[path][0]):
-                    raise MessageError("attribute %s has %d bytes" % (path, stop - begin))
+                    raise netlink.MessageError("attribute %s has %d bytes" % (path, stop - begin))
                 found.append((path, begin))
     return found
-
-
-def _attributes(data, offset, end):
-    """The type of each attribute, and where its value begins and stops."""
-    while offset < end:
-        if end - offset < _ATTRIBUTE.size:
-            raise MessageError("an attribute is cut off")
-        length, kind = _ATTRIBUTE.unpack_from(data, offset)
-        if not _ATTRIBUTE.size <= length <= end - offset:
-            raise MessageError("an attribute says %d bytes where %d are left" % (length, end - offset))
-        yield kind & _TYPE_BITS, offset + 4, offset + length
-        offset += (length + 3) & ~3
 
 
 class Ended:
@@ -237,7 +211,7 @@ class Ended:
         self.decoder = decoder
         self.unreadable = 0
         self._reliable = reliable
-        self._socket = _socket() if descriptor is None else socket.socket(fileno=descriptor)
+        self._socket = netlink.open_socket() if descriptor is None else socket.socket(fileno=descriptor)
         try:
             if buffer_bytes:
                 self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
@@ -246,7 +220,7 @@ class Ended:
                 self._socket.setsockopt(_SOL_NETLINK, _NETLINK_NO_ENOBUFS, 1)
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _GROUP_CONNTRACK_DESTROY)
         except OSError as error:
-            raise CaptureError(
+            raise netlink.KernelError(
                 "the kernel does not let us listen to connections that end (%s): CAP_NET_ADMIN is needed" % error
             ) from error
         self._socket.setblocking(False)
@@ -267,7 +241,7 @@ class Ended:
                 flow = decode(receive(4096))
             except BlockingIOError:
                 return flows, False
-            except MessageError:
+            except netlink.MessageError:
                 self.unreadable += 1
             except OSError as error:
                 if error.errno != errno.ENOBUFS:  # some were dropped: the kernel counts them
@@ -287,9 +261,9 @@ class Ended:
         with open("/proc/net/netlink", encoding="ascii") as file:
             for row in file:
                 columns = row.split()
-                if columns[1] == str(_NETLINK_NETFILTER) and columns[2] == port:
+                if columns[1] == str(netlink.NETFILTER) and columns[2] == port:
                     return int(columns[8])
-        raise CaptureError("/proc/net/netlink does not show our own socket, so that losses can't be counted")
+        raise netlink.KernelError("/proc/net/netlink does not show our own socket, so that losses can't be counted")
 
     def close(self):
         """Stop listening."""
@@ -308,9 +282,9 @@ class Open:
         self.done = False
         self.total = 0  # connections seen, translated or not
         self._decoder = decoder
-        self._socket = _socket()
+        self._socket = netlink.open_socket()
         self._socket.setblocking(False)
-        self._socket.send(_request(_CONNTRACK, _CONNTRACK_GET))
+        self._socket.send(netlink.request(_SUBSYSTEM, _GET))
 
     def fileno(self):
         """For poll."""
@@ -323,7 +297,7 @@ class Open:
             data = self._socket.recv(1 << 16)
         except BlockingIOError:
             return flows
-        for message in _messages(data):
+        for message in netlink.messages(data):
             if message is None:
                 self.done = True
                 self._socket.close()
@@ -331,83 +305,11 @@ class Open:
             self.total += 1
             try:
                 flow = self._decoder.flow(message)
-            except MessageError:
+            except netlink.MessageError:
                 continue  # counted as lost when it ends
             if flow:
                 flows.append(flow)
         return flows
-
-
-def begun(table):
-    """Which plan the kernel has, and how many translations its rules began.
-
-    The counter C(plan_<id>) in the table of the gateway says both. Where some pools are recorded and others are not, a
-    counter C(recorded) beside it counts those that are. A table of this name may be there for each family.
-
-    :return: (str or None, int): the id of the plan, None if there is no such counter; how many since it was loaded.
-    """
-    plan, all_of_them, recorded = None, 0, None
-    with _socket() as asked:
-        asked.send(_request(_TABLES, _TABLES_GET_OBJECT))
-        done = False
-        while not done:
-            for message in _messages(asked.recv(1 << 16)):
-                if message is None:
-                    done = True
-                    break
-                values = _object(message)
-                name = values.get(2, "")
-                if values.get(1) != table:
-                    continue
-                if name.startswith("plan_"):
-                    plan = plan or name[len("plan_") :]
-                    all_of_them += values["packets"]
-                elif name == "recorded":
-                    recorded = (recorded or 0) + values["packets"]
-    return plan, all_of_them if recorded is None else recorded
-
-
-def _object(message):
-    """Table (1), name (2) and C(packets) of one object of nf_tables."""
-    values = {"packets": 0}
-    for kind, begin, stop in _attributes(message, _HEADER.size, len(message)):
-        if kind in {1, 2}:
-            values[kind] = message[begin:stop].rstrip(b"\0").decode("utf-8", "replace")
-        elif kind == 4:
-            for inner, first, last in _attributes(message, begin, stop):
-                if inner == 2 and last - first == 8:
-                    values["packets"] = int.from_bytes(message[first:last], "big")
-    return values
-
-
-def _socket():
-    try:
-        made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
-        made.bind((0, 0))
-    except OSError as error:
-        raise CaptureError("the kernel can't be asked about connections: %s" % error) from error
-    return made
-
-
-def _request(subsystem, message):
-    return _HEADER.pack(_HEADER.size, subsystem << 8 | message, _REQUEST_DUMP, 1, 0, 0, 0, 0)
-
-
-def _messages(data):
-    """Cut what was received into messages; None stands for the end of a dump."""
-    offset = 0
-    while offset < len(data):
-        length, kind = struct.unpack_from("=IH", data, offset)
-        if kind == _MESSAGE_DONE:
-            yield None
-            return
-        if kind == _MESSAGE_ERROR:
-            code = -struct.unpack_from("=i", data, offset + 16)[0]
-            raise CaptureError("the kernel does not show its connections and counters: %s" % os.strerror(code))
-        if length < _HEADER.size:
-            raise CaptureError("the kernel's answer can't be read")
-        yield data[offset : offset + length]
-        offset += (length + 3) & ~3
 
 
 def settings_faults(folder="/proc/sys/net/netfilter"):

@@ -3,44 +3,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zlib
 
+from ..plan import plan_id
+from ..times import seconds
+
 PROGRAM = "order82-nat-mapping"
+NO_PLAN = "none"  # in a beat: no ruleset of ours is loaded
 MOST_CHARACTERS = 8000  # of a list; a text that is longer than 8192 would be marked by the collector
 
 _TEXT = re.compile(r"(?P<kind>beat|flows|plan|stop|epoch)(?P<pairs>(?: [a-z]+=[^ ]*)+)(?: (?P<list>\S.*))?")
 
 
-class LineError(ValueError):
+class TextError(ValueError):
     """A text that is none of ours, or is damaged; says what is wrong with it."""
-
-
-def seconds(milliseconds):
-    """Unix milliseconds as the seconds of a record: three decimals."""
-    return "%d.%03d" % divmod(milliseconds, 1000)
-
-
-def milliseconds(text):
-    """The seconds of a record as Unix milliseconds."""
-    whole, point, fraction = text.partition(".")
-    if not (point and len(fraction) == 3):
-        raise LineError("%r is no time: seconds with three decimals are" % text)
-    return int(whole) * 1000 + int(fraction)
 
 
 def checksum(entries):
     """The C(crc) of a list, as it stands in the text."""
     return "%08x" % zlib.crc32(entries.encode("utf-8"))
-
-
-def plan_id(entries):
-    """The C(id) of a plan: who owns which ports, whatever the order.
-
-    :param entries: iterable of str, as in a C(plan) text.
-    """
-    return hashlib.sha256("".join(entry + "\n" for entry in sorted(entries)).encode("utf-8")).hexdigest()[:16]
 
 
 def parts(entries, most=MOST_CHARACTERS):
@@ -80,7 +62,7 @@ class Stream:
             "at=%s plan=%s open=%d begun=%d ended=%d lost=%d clock=%s"
             % (
                 seconds(at),
-                plan or "none",
+                plan or NO_PLAN,
                 *(counts[name] for name in ("open", "begun", "ended", "lost")),
                 "none" if clock is None else seconds(clock),
             ),
@@ -120,15 +102,15 @@ def parse(text):
     """Read a text.
 
     :return: (str, dict, list): the kind, its pairs as they stand, and the entries of its list.
-    :raises LineError: it is none of ours, or its list is not the one that was written.
+    :raises TextError: it is none of ours, or its list is not the one that was written.
     """
     found = _TEXT.fullmatch(text)
     if not found:
-        raise LineError("no text of a NAT record")
+        raise TextError("no text of a NAT record")
     pairs = dict(pair.split("=", 1) for pair in found["pairs"].split())
     entries = found["list"].split(";") if found["list"] else []
     if "crc" in pairs and pairs["crc"] != checksum(found["list"] or ""):
-        raise LineError("the list is damaged: its CRC-32 is not %s" % pairs["crc"])
+        raise TextError("the list is damaged: its CRC-32 is not %s" % pairs["crc"])
     if "n" in pairs and pairs["n"] != str(len(entries)):
-        raise LineError("the list has %d entries, not %s" % (len(entries), pairs["n"]))
+        raise TextError("the list has %d entries, not %s" % (len(entries), pairs["n"]))
     return found["kind"], pairs, entries

@@ -3,7 +3,8 @@
 
 It runs as long as the gateway does. Its texts go to the journal under a name of their own (docs/nat_records.md); what a
 person must know goes to standard error, with the priority that systemd reads. The texts and when they are due are kept
-apart (C(translation_log)), and so is what the kernel is asked (C(conntrack)); here is the loop between them.
+apart (C(translation_log)), and so is what the kernel is asked (C(conntrack), C(nftables)); here is the loop between
+them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import sys
 import time
 
 from ... import chrony, journal, service_manager
-from . import conntrack, record_text, settings, translation_log
+from ..plan import plan_id
+from . import conntrack, netlink, nftables, record_text, settings
 from .loss_accounting import Balance, Growth, State, lost_between
+from .translation_log import TranslationLog
 
 BEAT_SECONDS = 30  # an answer about the last moments waits for the next beat
 DRAIN_SECONDS = 20  # the longest that a stop waits for notices that still come
@@ -26,13 +29,13 @@ _PAUSE_SECONDS = 0.02  # notices that come together cost less than one by one
 
 
 class _Run:
-    """One run: the kernel on one side, the recorder on the other."""
+    """One run: the kernel on one side, the log on the other."""
 
     def __init__(self, given, write):
         self.settings = given
-        self.plan = record_text.plan_id(given.plan)
+        self.plan = plan_id(given.plan)
         self.at = int(time.time() * 1000)
-        self.recorder = translation_log.Recorder(given, write, self.at)
+        self.log = TranslationLog(given, write, self.at)
         self.growth = Growth()
         self.state = State(given.state)
         self.notices = None
@@ -55,7 +58,7 @@ class _Run:
         if self.settings.capture:
             faults = conntrack.settings_faults()
             if faults:
-                raise conntrack.CaptureError("; ".join(faults) + " (the role nat_gateway sets it)")
+                raise netlink.KernelError("; ".join(faults) + " (the role nat_gateway sets it)")
             self.decoder = conntrack.Decoder(self.settings.public)
             kept = service_manager.kept(_SOCKET)
             self.notices = conntrack.Ended(self.decoder, self.settings.buffer_bytes, self.settings.reliable, kept)
@@ -66,7 +69,7 @@ class _Run:
         clock = time.monotonic()
         self.next_look = clock + self.settings.snapshot_seconds
         self.next_beat = clock + BEAT_SECONDS
-        self.recorder.write_plan()
+        self.log.write_plan()
         self._drain()
         self.look_at_all()
         if before and self.settings.capture:
@@ -78,12 +81,12 @@ class _Run:
         clock = time.monotonic()
         if not (self.more or self.look):
             due = min(self.next_look if self.notices else self.next_beat, self.next_beat, clock + 0.5)
-            if self.recorder.due() is not None:
-                due = min(due, self.recorder.due())
+            if self.log.due() is not None:
+                due = min(due, self.log.due())
             self._wait(max(0.0, due - clock))
         self._read(_READ_AT_ONCE)
         clock = time.monotonic()
-        new_day = self.recorder.tick(self.at, clock)
+        new_day = self.log.tick(self.at, clock)
         if clock >= self.next_beat:
             self.next_beat = _next(self.next_beat, BEAT_SECONDS, clock)
             self.beat_waits = True
@@ -102,9 +105,9 @@ class _Run:
         self._drain()
         self.look_at_all()
         self._drain()
-        self.recorder.flush(self.at)
+        self.log.flush(self.at)
         self.beat()
-        self.recorder.stop(self.at)
+        self.log.stop(self.at)
 
     def reload(self, given):
         """New plan, addresses or times; what concerns the capture itself needs a restart."""
@@ -114,13 +117,13 @@ class _Run:
             buffer_bytes=self.settings.buffer_bytes,
             reliable=self.settings.reliable,
         )
-        before, self.plan = self.plan, record_text.plan_id(given.plan)
-        self.recorder.settings = self.settings
+        before, self.plan = self.plan, plan_id(given.plan)
+        self.log.settings = self.settings
         if self.notices:
             self.decoder = conntrack.Decoder(self.settings.public)
             self.notices.decoder = self.decoder
         if self.plan != before:
-            self.recorder.write_plan()
+            self.log.write_plan()
 
     def look_at_all(self):
         """Write all open translations, and wait for the end of it."""
@@ -131,7 +134,7 @@ class _Run:
     def beat(self):
         """Say how things stand, and raise an alarm where something is wrong."""
         lost = self.lost_before + (self.notices.lost() if self.notices else 0)
-        self.recorder.beat(self.at, self.growth.plan, self.growth.total, lost, self.clock.uncertainty)
+        self.log.beat(self.at, self.growth.plan, self.growth.total, lost, self.clock.uncertainty)
         self.clock.ask()
         self._save()
         if lost:
@@ -142,7 +145,7 @@ class _Run:
                 "may miss them. Keep the recorder running, in the settings of the role, and give it more of a processor"
                 % (lost, self.lost_before),
             )
-        held = self.growth.plan or "none"
+        held = self.growth.plan or record_text.NO_PLAN
         if held != self.plan:
             self._tell(
                 "plan",
@@ -176,9 +179,9 @@ class _Run:
             return
         flows, self.more = self.notices.read(most)
         if flows:
-            seq = self.recorder.stream.seq
-            self.recorder.flows_ended(flows, self.at, time.monotonic())
-            if self.recorder.stream.seq != seq:
+            seq = self.log.stream.seq
+            self.log.flows_ended(flows, self.at, time.monotonic())
+            if self.log.stream.seq != seq:
                 self._save()
 
     def _drain(self):
@@ -190,38 +193,36 @@ class _Run:
 
     def _begin_look(self):
         self.at = int(time.time() * 1000)
-        plan, packets = conntrack.begun(self.settings.table)
+        plan, packets = nftables.begun(self.settings.table)
         self.growth.see(plan, packets)
-        self.recorder.look_begins()
-        self.ended_at_look = self.recorder.ended
+        self.log.look_begins()
+        self.ended_at_look = self.log.ended
         self.look = conntrack.Open(self.decoder) if self.notices else None
         if self.look is None:
-            self.recorder.open = conntrack.connections()
+            self.log.open = conntrack.connections()
 
     def _look_on(self, pieces, everything):
         clock = time.monotonic()
         for _piece in range(pieces):
-            self.recorder.flows_open(self.look.read(), self.at, clock, everything)
+            self.log.flows_open(self.look.read(), self.at, clock, everything)
             if self.look.done:
                 break
         else:
             return
-        self.recorder.look_ends()
+        self.log.look_ends()
         # Those that ran out and wait for their end are in the kernel's count and not in its list. Whose they are is not
         # known: as many of them as of the others are taken for ours, and the rest is how wrong that may be.
         waiting = max(0, conntrack.connections() - self.look.total)
-        ours = waiting * self.recorder.open // self.look.total if self.look.total else waiting
-        self.recorder.open += ours
+        ours = waiting * self.log.open // self.look.total if self.look.total else waiting
+        self.log.open += ours
         self.look = None
         packets = self.growth.packets
-        slack = waiting - ours + self.growth.see(*conntrack.begun(self.settings.table))
-        self.balance = Balance(
-            self.growth.plan, packets, slack, self.recorder.open, self.ended_at_look, self.recorder.ended
-        )
+        slack = waiting - ours + self.growth.see(*nftables.begun(self.settings.table))
+        self.balance = Balance(self.growth.plan, packets, slack, self.log.open, self.ended_at_look, self.log.ended)
 
     def _save(self):
         if self.balance:
-            self.balance = self.balance._replace(ended_now=self.recorder.ended)
+            self.balance = self.balance._replace(ended_now=self.log.ended)
             self.state.save(self.balance)
 
 

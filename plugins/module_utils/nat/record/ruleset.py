@@ -13,7 +13,8 @@ import os
 import time
 
 from ... import journal, processes
-from . import conntrack, record_text, settings
+from ..plan import plan_id
+from . import nftables, record_text, settings
 
 RULESET = "/etc/order82/nat.nft"
 IN_FORCE = "/var/lib/order82-nat/in_force.json"
@@ -28,8 +29,8 @@ def apply(given, ruleset=RULESET, in_force=IN_FORCE):
     :return: (str, int): the plan's id, and how many inside addresses or networks lost what they had.
     :raises OSError: the kernel takes the ruleset not, and the one before stays.
     """
-    identity = record_text.plan_id(given.plan)
-    held, _packets = conntrack.begun(given.table)
+    identity = plan_id(given.plan)
+    held, _packets = nftables.begun(given.table)
     before = _read(in_force)
     began = _now()
     _run(["nft", "--file", ruleset])
@@ -47,7 +48,7 @@ def apply(given, ruleset=RULESET, in_force=IN_FORCE):
 
 def withdraw(given):
     """Take the ruleset out of the kernel, and with it the plan out of force."""
-    held, _packets = conntrack.begun(given.table)
+    held, _packets = nftables.begun(given.table)
     for family in ("ip", "ip6"):
         # Adding a table that is there does nothing; so this also works where only one family has it.
         _run(["nft", "add table %s %s; delete table %s %s" % (family, given.table, family, given.table)])

@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
 from typing import NamedTuple
 
+from ..plan import is_plan_entry
 from . import conntrack
 
 PATH = "/etc/order82/nat.json"
 STATE = "/run/order82-nat/state"
-_PLAN_ENTRY = re.compile(
-    r"(?:(?:block|overflow|shared),[^,;\s]+,[0-9a-f.:/]+,[0-9a-f.:/]+,\d+,\d+|prefix,[^,;\s]+,[0-9a-f:/]+,[0-9a-f:/]+)",
-    re.ASCII,
-)
 _KINDS = {
     "plan": list,
     "table": str,
@@ -79,7 +75,7 @@ def load(path=PATH):
 def _settings(path, raw):
     _check_kinds(path, raw)
     for entry in raw["plan"]:
-        if not (isinstance(entry, str) and _PLAN_ENTRY.fullmatch(entry)):
+        if not is_plan_entry(entry):
             raise SettingsError("%s: %r is no entry of a plan (docs/nat_records.md)" % (path, entry))
     for network in raw.get("public", ()):
         try:

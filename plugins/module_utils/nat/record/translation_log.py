@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The texts of one run of the recorder: what is in them, and when they are due."""
+"""What one run of the recorder writes: which texts, what is in them, and when they are due."""
 
 from __future__ import annotations
 
-from . import record_text
+from .. import times
+from . import flow_entry, record_text
 
 FLUSH_SECONDS = 1
-_DAY = 86400000
 
 
-class Recorder:
-    """The texts of one run: what is in them, and when they are due.
+class TranslationLog:
+    """Says what is to be written, and when.
 
     :param Settings settings: of the run.
     :param write: takes one text.
@@ -23,7 +23,7 @@ class Recorder:
         self.ended = 0
         self.open = 0
         self._write = write
-        self._day = at // _DAY
+        self._day = at // times.DAY
         self._entries = []
         self._characters = 0
         self._flush_at = None
@@ -39,7 +39,7 @@ class Recorder:
         """Translations ended."""
         self.ended += len(flows)
         for flow in flows:
-            self._add(flow, "%d.%03d" % divmod(flow.end or at, 1000), at, clock)
+            self._add(flow, flow.end or at, at, clock)
 
     def look_begins(self):
         """From now on :meth:`flows_open` tells of all open translations once."""
@@ -56,7 +56,7 @@ class Recorder:
         for flow in flows:
             known = flow.key in self._written
             if everything or (flow.begin <= youngest and not known):
-                self._add(flow, "", at, clock)
+                self._add(flow, None, at, clock)
                 known = True
             if known:
                 self._seen.add(flow.key)
@@ -72,10 +72,10 @@ class Recorder:
         """
         if self._flush_at is not None and clock >= self._flush_at:
             self.flush(at)
-        if at // _DAY == self._day:
+        if at // times.DAY == self._day:
             return False
         self.flush(at)
-        self._day = at // _DAY
+        self._day = at // times.DAY
         self._written, self._seen = set(), set()
         self.write_plan()
         return True
@@ -104,10 +104,8 @@ class Recorder:
 
     def _add(self, flow, end, at, clock):
         # Without a begin it was there before the kernel noted times, so before this run: known since the run began.
-        begin = divmod(flow.begin or self.stream.run, 1000)
-        entry = "%d,%s,%d,%s,%d,%d.%03d,%s" % (*flow[:5], *begin, end)
-        if self.settings.log_destinations:
-            entry += ",%s,%d" % (flow.destination, flow.destination_port)
+        begin = flow.begin or self.stream.run
+        entry = flow_entry.write(flow[:5], begin, end, flow[7:9] if self.settings.log_destinations else None)
         if self._characters + len(entry) + 1 > record_text.MOST_CHARACTERS:
             self.flush(at)
         if not self._entries:

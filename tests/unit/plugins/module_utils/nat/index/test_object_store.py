@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 import seaweed
-from ansible_collections.order82.baseline.plugins.module_utils.nat.answer import tracer
-from ansible_collections.order82.baseline.plugins.module_utils.nat.index import build, catalogue, object_store, publish
+from ansible_collections.order82.baseline.plugins.module_utils.nat.answer import evidence, tracer
+from ansible_collections.order82.baseline.plugins.module_utils.nat.index import (
+    build,
+    catalogue,
+    duckdb_engine,
+    location,
+    object_store,
+    publish,
+)
 from ansible_collections.order82.baseline.plugins.module_utils.observers import translation_index
 from by_hand import DAY, NOON, Gateway, day_of, flow, question
 
@@ -74,7 +81,7 @@ def two_days(store, gateway, built):
 
 
 def names(place_of):
-    bucket = object_store.at(place_of)
+    bucket = location.at(place_of)
     try:
         return bucket.names()
     finally:
@@ -107,10 +114,8 @@ def test_an_answer_from_the_store_is_the_same_while_one_server_is_dead(store, tw
         assert [one["status"] for one in elsewhere] == [one["status"] for one in expected]
         assert {one["evidence"] for answer in elsewhere for one in answer["candidates"]} == {None}
         with tracer.Tracer(None, "s3:") as one:
-            noted = object_store.noted(one.place, elsewhere)
-        assert [object_store.ELSEWHERE in answer["notes"] for answer in noted] == [
-            bool(one["candidates"]) for one in noted
-        ]
+            noted = evidence.noted(one.location, elsewhere)
+        assert [evidence.ELSEWHERE in answer["notes"] for answer in noted] == [bool(one["candidates"]) for one in noted]
         reverse = tracer.reverse(None, "s3:", "100.64.0.7", NOON - 1000, NOON + 1000)
         assert [one["public_port"] for one in reverse["candidates"]] == [4000]
     finally:
@@ -176,7 +181,7 @@ def test_a_store_that_can_not_be_used_is_told_in_one_sentence(two_days, settings
     settings = changed(settings._replace(**wrong))
     with pytest.raises(publish.PublishError) as refused:
         publish.publish(two_days, settings, LONG_AGO)
-    with pytest.raises(object_store.PlaceError) as unread:
+    with pytest.raises(duckdb_engine.ReadError) as unread:
         tracer.trace(None, "s3:", question())
     for error, sentence in zip((refused, unread), sentences, strict=True):
         said = str(error.value)
@@ -190,7 +195,7 @@ def test_a_store_that_goes_away_within_a_question_is_told_in_one_sentence(store,
     with tracer.Tracer(str(store), "s3:") as one:
         cluster.kill("s3")
         try:
-            with pytest.raises(object_store.PlaceError, match="can't be read"):
+            with pytest.raises(duckdb_engine.ReadError, match="can't be read"):
                 one.ask([question()])
         finally:
             cluster.begin_gateway()
@@ -213,47 +218,23 @@ def test_an_inspection_sees_what_is_not_published(two_days, settings):
 
 
 def test_an_empty_place_is_no_index(store, settings):
-    with pytest.raises(object_store.PlaceError, match="holds no index"):
+    with pytest.raises(duckdb_engine.ReadError, match="holds no index"):
         tracer.trace(str(store), "s3:somebody", question())
 
 
 @pytest.mark.parametrize("text", ["s3:/etc", "s3:../other", "s3:a b"])
 def test_a_place_that_is_none_is_refused(changed, text):
     changed(object_store.Settings("h:1", "b", "", "c", "r", True, "", "k", "s"))
-    with pytest.raises(object_store.PlaceError, match="no place of an index"):
-        object_store.at(text)
-    assert object_store.at("s3:other").root == "s3://b/other"
+    with pytest.raises(duckdb_engine.ReadError, match="no place of an index"):
+        location.at(text)
+    assert location.at("s3:other").root == "s3://b/other"
 
 
 def test_settings_that_are_missing_or_none_are_told_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(object_store, "SETTINGS", str(tmp_path / "none"))
-    with pytest.raises(object_store.PlaceError, match="has no object store"):
-        object_store.at("s3:")
+    with pytest.raises(duckdb_engine.ReadError, match="has no object store"):
+        location.at("s3:")
     for text in ("{}", "[]", "no"):
         (tmp_path / "bad").write_text(text)
-        with pytest.raises(object_store.PlaceError, match="apply the role"):
+        with pytest.raises(duckdb_engine.ReadError, match="apply the role"):
             object_store.load_settings(str(tmp_path / "bad"))
-
-
-def test_files_that_were_replaced_stay_a_while_and_young_days_stay_for_ever():
-    def file(minute):
-        return {"ModTime": f"2026-11-24T12:{minute:02}:00.123456789Z"}
-
-    files = {
-        "2026-11-24.json": file(30),
-        "2026-11-24.00000001/a": file(1),
-        "2026-11-24.00000002/a": file(10),
-        "2026-11-24.00000003/a": file(20),
-        "2026-11-24.00000004/a": file(30),
-        "2026-11-23.00000005/a": file(1),
-        "2026-11-23.json": file(1),
-        "2026-11-22.json": file(1),
-        "2026-11-22.00000006/a": file(1),
-        "another file": file(1),
-    }
-    now = datetime.datetime(2026, 11, 24, 12, 31, tzinfo=datetime.UTC).timestamp()
-    since = datetime.date(2026, 11, 23)
-    wanted = {"2026-11-24": "2026-11-24.00000004"}
-    gone = publish._superfluous(files, wanted, set(), since, now)
-    assert gone == ["2026-11-22.json", "2026-11-22.00000006", "2026-11-24.00000001", "2026-11-24.00000002"]
-    assert publish._superfluous(files, wanted, {"2026-11-24"}, since, now) == gone[:2]

@@ -8,18 +8,10 @@ import socket
 import struct
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.nat.record import conntrack
+from ansible_collections.order82.baseline.plugins.module_utils.nat.record import conntrack, netlink
+from netlink_messages import attribute, message, nest
 
 BEGIN, END = 1795532191264111222, 1795532192264647333
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    length = 4 + len(value)
-    return struct.pack("=HH", length, kind) + value + b"\0" * (-length % 4)
-
-
-def nest(kind: int, *inner: bytes) -> bytes:
-    return attribute(kind | 0x8000, b"".join(inner))
 
 
 def side(kind: int, source: str, destination: str, *protocol: bytes) -> bytes:
@@ -48,11 +40,6 @@ def echo(identifier: int, kind: int) -> tuple[bytes, ...]:
 
 def times(*stamps: int) -> bytes:
     return nest(20, *(attribute(kind, struct.pack(">Q", stamp)) for kind, stamp in enumerate(stamps, 1)))
-
-
-def message(*attributes: bytes, kind: int = 0x102) -> bytes:
-    body = struct.pack("=HIIBBH", 0, 0, 0, 2, 0, 0) + b"".join(attributes)
-    return struct.pack("=IH", 6 + len(body), kind) + body
 
 
 def udp(
@@ -173,7 +160,7 @@ def test_no_times_where_the_kernel_kept_none(decoder):
 
 @pytest.mark.parametrize("size", [0, 3, 19, 23, 40, 150])
 def test_cut_off(decoder, size):
-    with pytest.raises(conntrack.MessageError):
+    with pytest.raises(netlink.MessageError):
         decoder.flow(udp()[:size])
 
 
@@ -182,12 +169,12 @@ def test_every_damaged_byte_is_an_error_or_another_value(decoder):
     for place in range(len(good)):
         for value in (0, 1, 255):
             bad = good[:place] + bytes([value]) + good[place + 1 :]
-            with contextlib.suppress(conntrack.MessageError):
+            with contextlib.suppress(netlink.MessageError):
                 decoder.flow(bad)
 
 
 def test_not_about_connections(decoder):
-    with pytest.raises(conntrack.MessageError, match="type"):
+    with pytest.raises(netlink.MessageError, match="type"):
         decoder.flow(message(kind=0xA12))
 
 
@@ -202,61 +189,6 @@ def _parts() -> tuple[bytes, ...]:
         side(1, "100.64.0.7", "203.0.113.7", *ports(17, 1, 53)),
         side(2, "203.0.113.7", "198.51.100.10", *ports(17, 53, 1)),
     )
-
-
-def counter(table: str, name: str, packets: int) -> bytes:
-    return message(
-        attribute(1, table.encode() + b"\0"),
-        attribute(2, name.encode() + b"\0"),
-        nest(4, attribute(1, struct.pack(">Q", 28 * packets)), attribute(2, struct.pack(">Q", packets))),
-        kind=0xA12,
-    )
-
-
-class Answer:
-    """A netlink socket on which one datagram after the other comes."""
-
-    def __init__(self, *datagrams: bytes) -> None:
-        self.datagrams = list(datagrams)
-
-    def __enter__(self) -> Answer:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        pass
-
-    def send(self, _request: bytes) -> None:
-        pass
-
-    def recv(self, _most: int) -> bytes:
-        return self.datagrams.pop(0)
-
-
-@pytest.mark.parametrize(
-    ("counters", "found"),
-    [
-        ([], (None, 0)),
-        ([("order82_nat", "untranslated", 5)], (None, 0)),
-        ([("other", "plan_aa", 5)], (None, 0)),
-        ([("order82_nat", "plan_aa", 100), ("order82_nat", "untranslated", 5)], ("aa", 100)),
-        ([("order82_nat", "plan_aa", 100), ("order82_nat", "plan_aa", 11)], ("aa", 111)),  # IPv4 and IPv6
-        ([("order82_nat", "plan_aa", 100), ("order82_nat", "recorded", 0)], ("aa", 0)),
-        ([("order82_nat", "recorded", 7), ("order82_nat", "plan_aa", 100), ("order82_nat", "recorded", 1)], ("aa", 8)),
-    ],
-)
-def test_how_many_the_rules_began(monkeypatch, counters, found):
-    done = struct.pack("=IHHIIi", 20, 3, 2, 1, 0, 0)
-    datagrams = [counter(*one) for one in counters]
-    monkeypatch.setattr(conntrack, "_socket", lambda: Answer(*datagrams, done))
-    assert conntrack.begun("order82_nat") == found
-    monkeypatch.setattr(conntrack, "_socket", lambda: Answer(b"".join([*datagrams, done])))
-    assert conntrack.begun("order82_nat") == found
-
-
-def test_refusal_of_the_kernel_is_one_sentence():
-    refusal = struct.pack("=IHHIIi", 36, 2, 0, 1, 0, -1) + b"\0" * 16
-    with pytest.raises(conntrack.CaptureError, match="Operation not permitted"):
-        list(conntrack._messages(refusal))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.nat.plan import plan_id
 from ansible_collections.order82.baseline.plugins.module_utils.nat.record import record_text
 
 ENTRY = "6,100.64.0.7,51234,198.51.100.10,1024,1789999990.123,1790000060.345"
@@ -34,7 +35,7 @@ def test_a_plan_is_cut_into_texts_and_known_by_its_entries_alone():
     read = [record_text.parse(text) for text in texts]
     assert len(texts) > 1
     assert [entry for one in read for entry in one[2]] == entries
-    assert {one[1]["id"] for one in read} == {record_text.plan_id(reversed(entries))}
+    assert {one[1]["id"] for one in read} == {plan_id(reversed(entries))}
     assert all(len(text) < 8192 for text in texts)
 
 
@@ -49,12 +50,5 @@ def test_a_plan_is_cut_into_texts_and_known_by_its_entries_alone():
 )
 def test_a_damaged_text_is_refused(damage, reason):
     text = record_text.Stream(1790000000123).flows(1790000061004, [ENTRY])
-    with pytest.raises(record_text.LineError, match=reason):
+    with pytest.raises(record_text.TextError, match=reason):
         record_text.parse(damage(text))
-
-
-def test_times_have_three_decimals():
-    assert record_text.seconds(1790000060005) == "1790000060.005"
-    assert record_text.milliseconds("1790000060.005") == 1790000060005
-    with pytest.raises(record_text.LineError, match="three decimals"):
-        record_text.milliseconds("1790000060.05")
