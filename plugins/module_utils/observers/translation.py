@@ -7,7 +7,9 @@ import json
 import select
 import time
 
-from ..nat import capture, lines
+from ..nat import times
+from ..nat.plan import plan_id
+from ..nat.record import conntrack, nftables, record_text
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 20  # differences that are named
@@ -17,8 +19,8 @@ _LOOK_SECONDS = 15
 def _translation(plan, table, plan_file):
     with open(plan_file, encoding="utf-8") as file:
         entries = file.read().split()
-    held, _packets = capture.begun(table)
-    differences = ["the plan's file is not the plan %s" % plan] if lines.plan_id(entries) != plan else []
+    held, _packets = nftables.begun(table)
+    differences = ["the plan's file is not the plan %s" % plan] if plan_id(entries) != plan else []
     if held is None:
         differences.append("no rules of the plan are loaded")
     else:
@@ -55,7 +57,7 @@ def loaded_blocks(document):
 def misplaced(flows, entries):
     """The translations that the plan gives to somebody else, or to nobody.
 
-    :param flows: iterable of capture.Flow.
+    :param flows: iterable of conntrack.Flow.
     :param list entries: of the plan.
     :return: list of str.
     """
@@ -79,7 +81,7 @@ def _open(entries):
     public = sorted({entry.split(",")[3] for entry in entries if entry.startswith(("block,", "overflow,"))})
     if not public:
         return []
-    look = capture.Open(capture.Decoder(public))
+    look = conntrack.Open(conntrack.Decoder(public))
     flows = []
     end = time.monotonic() + _LOOK_SECONDS
     while not look.done:
@@ -99,17 +101,17 @@ def _translation_records():
             "--output=cat",
             "--reverse",
             "--lines=1",
-            "--identifier=" + lines.PROGRAM,
+            "--identifier=" + record_text.PROGRAM,
             "--grep=^beat ",
         ],
         ok=(0, 1),
     ).strip()
     if not said:
         return {"beat_seconds": -1, "plan": "", "lost": 0, "unaccounted": 0}
-    _kind, pairs, _list = lines.parse(said)
+    _kind, pairs, _list = record_text.parse(said)
     begun, ended, still = (int(pairs[name]) for name in ("begun", "ended", "open"))
     return {
-        "beat_seconds": int(time.time() - lines.milliseconds(pairs["at"]) / 1000),
+        "beat_seconds": int(time.time() - times.milliseconds(pairs["at"]) / 1000),
         "plan": pairs["plan"],
         "lost": int(pairs["lost"]),
         "unaccounted": max(0, begun - ended - still),
