@@ -41,10 +41,14 @@ class Lab:
         self.unproved: list[str] = variables.get("lab_unproved", [])
         self.ssh_config = CHECKOUT / ".cache" / "lab" / variables["lab_name"] / "ssh_config"
         self._hosts: dict[str, Any] = {}
+        self._doubtful: set[str] = set(
+            self.managed()
+        )  # to these something was done, or was red, since they were last green
         self._asking = Asking(self.inventory, self.ssh_config, self.play)
 
     def host(self, name: str) -> Any:
         """A host, on which commands run as root."""
+        self._doubtful |= {name} & set(self.managed())
         if name not in self._hosts:
             self._hosts[name] = testinfra.get_host(f"ssh://{name}", ssh_config=str(self.ssh_config), sudo=True)
         return self._hosts[name]
@@ -73,6 +77,7 @@ class Lab:
 
     def baseline(self, *words: str) -> None:
         """Run ./baseline lab WORDS on this lab."""
+        self._doubtful = set(self.managed())
         command = [str(CHECKOUT / "baseline"), "lab", words[0], "-i", str(self.inventory), *words[1:]]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -142,6 +147,7 @@ class Lab:
 
     def play(self, playbook: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
         """Run a playbook of the checkout on this lab and give back what it printed."""
+        self._doubtful = set(self.managed())
         done = subprocess.run(
             ["ansible-playbook", playbook, "-i", str(self.inventory), *words],
             cwd=CHECKOUT,
@@ -174,6 +180,7 @@ class Lab:
 
     def remove(self, *measures: str, hosts: str = "", yes: bool = True, ok: tuple[int, ...] = (0,)) -> str:
         """Take these measures away, or all, as a person does, and give back what was printed."""
+        self._doubtful = set(self.managed())
         words = ["-i", str(self.inventory), *(["--limit", hosts] if hosts else []), *(["--yes"] if yes else [])]
         done = subprocess.run(
             [str(CHECKOUT / "baseline"), "remove", *measures, *words],
@@ -194,31 +201,37 @@ class Lab:
 
     def look(self, hosts: Iterable[str] = (), words: tuple[str, ...] = ()) -> dict[str, Any]:
         """Inspect these hosts, or all, without Ansible and its report: the same result in a second or two."""
-        return self._asking.result(hosts or self.managed(), words)
+        result = self._asking.result(sorted(hosts) or self.managed(), words)
+        self._doubtful |= set(red(result))
+        return result
 
     def sees(self, drift: Drift, within: float = HANG) -> dict[str, Any]:
-        """Look until exactly the drift's checks are red, and once more: it stays so. Give back what was seen.
+        """Look until exactly the drift's checks are red, and once more, at all hosts: it stays so. Give back what was seen.
 
         :raises AssertionError: it was not so within so many seconds; the message has the last differences.
         """
         end = time.monotonic() + within
-        good = 0
-        while good < 2:
-            result = self.look()
-            wrong = differences(result, drift)
-            good = 0 if wrong else good + 1
-            assert not wrong or time.monotonic() < end, f"not so within {within} s:\n" + "\n".join(wrong)
-        return result
+        while True:
+            wrong = differences(self.look({*drift.breaks, *drift.red} & set(self.managed())), drift)
+            if not wrong:
+                result = self.look()
+                wrong = differences(result, drift, whole=True)
+                if not wrong:
+                    return result
+            assert time.monotonic() < end, f"not so within {within} s:\n" + "\n".join(wrong)
 
     def green(self, *hosts: str, within: float = HANG) -> None:
-        """Look until every check on these hosts, or on all, is passed. Some look at the last minutes.
+        """Look until every check on these hosts is passed, or on all on which it may not be. Some look at the last minutes.
 
         :raises AssertionError: it was not so within so many seconds; the message has what was red at last.
         """
         end = time.monotonic() + within
-        while found := red(result := self.look(hosts)):
-            assert time.monotonic() < end, f"not green within {within} s: {found}\n" + "\n".join(
-                f"{one['host']} {one['check']}: {one['message']['en']}"
+        while doubtful := (set(hosts) or set(self.managed())) & self._doubtful:
+            result = self.look(doubtful)
+            found = red(result)
+            self._doubtful -= doubtful - set(found)
+            assert not found or time.monotonic() < end, f"not green within {within} s: {found}\n" + "\n".join(
+                f"{one['host']} {one['check']}: {one['message']['en']} {one['observed']}"
                 for one in result["results"]
                 if one["check"] in found.get(one["host"], ())
             )
