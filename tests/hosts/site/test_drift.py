@@ -3,30 +3,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ..conftest import Lab
-from ..drift import Drift, broken, is_seen, red
+from ..drift import Drift, broken
+from .conftest import CLOSED as DAY
 
-SENDERS = ("app", "web")
-ALL = ("app", "collector1", "collector2", "web")
-DAY = "/srv/records/session/$(date -u -d yesterday +%F)"
+ALL = ("collector1", "collector2", "gateway", "vault", "web")
 STORE_CHECKS = {"all_heard", "integrity", "protection", "retention", "space"}
 
 
 DRIFTS = {
     "service stopped": Drift(
         {"web": "systemctl stop chrony"},
-        {"web": "systemctl start chrony && chronyc waitsync 30 0.1 0 1"},
+        {"web": "systemctl start chrony"},
         {"web": {"time_sync.running", "time_sync.offset", "time_sync.sources"}},
     ),
     "unit masked": Drift(
         # Debian's units lie under /usr/lib; ours, in /etc, would have to be moved away first.
-        {"app": "systemctl mask --now rsyslog.service syslog.socket"},
-        {"app": "systemctl unmask rsyslog.service syslog.socket && systemctl start rsyslog.service"},
-        {"app": {"log_forwarder.recorders"}},
+        {"vault": "systemctl mask --now rsyslog.service syslog.socket"},
+        {"vault": "systemctl unmask rsyslog.service syslog.socket && systemctl start rsyslog.service"},
+        {"vault": {"log_forwarder.recorders"}},
     ),
     "unit disabled": Drift(
         {"web": "systemctl disable order82-config.service"},
@@ -39,10 +36,10 @@ DRIFTS = {
         {"collector1": {"log_collector.protection"}},
     ),
     "attribute of a folder cleared": Drift(
-        # The housekeeping of each minute would set it again before a slow inspection looks.
-        {"collector2": "systemctl stop order82-records.timer order82-records; chattr -a /srv/records/session"},
-        {"collector2": "chattr +a /srv/records/session; systemctl start order82-records.timer"},
+        {"collector2": "chattr -a /srv/records/session"},
+        {"collector2": "chattr +a /srv/records/session"},
         {"collector2": {"log_collector.protection", "log_collector.housekeeping"}},
+        still={"collector2": ("order82-records.timer",)},  # it would set it again within a minute
     ),
     "mode of a record loosened": Drift(
         {"collector1": f"chattr -i {DAY}/web.log; chmod 0644 {DAY}/web.log; chattr +i {DAY}/web.log"},
@@ -55,8 +52,8 @@ DRIFTS = {
         {"web": {"order82.key"}},
     ),
     "wrong owner": Drift(
-        {"collector2": f"chattr -i {DAY}/app.log; chown nobody {DAY}/app.log; chattr +i {DAY}/app.log"},
-        {"collector2": f"chattr -i {DAY}/app.log; chown order82-collect {DAY}/app.log; chattr +i {DAY}/app.log"},
+        {"collector2": f"chattr -i {DAY}/vault.log; chown nobody {DAY}/vault.log; chattr +i {DAY}/vault.log"},
+        {"collector2": f"chattr -i {DAY}/vault.log; chown order82-collect {DAY}/vault.log; chattr +i {DAY}/vault.log"},
         {"collector2": {"log_collector.protection"}},
     ),
     "retention lowered by another package": Drift(
@@ -65,34 +62,30 @@ DRIFTS = {
         {"web": {"log_forwarder.rotation"}},
     ),
     "a rule named before ours": Drift(
-        {"app": "printf '/var/log/auth.log {\\n daily\\n rotate 90\\n}\\n' > /etc/logrotate.d/aaa"},
-        {"app": "rm /etc/logrotate.d/aaa"},
-        {"app": {"log_forwarder.rotation"}},
+        {"vault": "printf '/var/log/auth.log {\\n daily\\n rotate 90\\n}\\n' > /etc/logrotate.d/aaa"},
+        {"vault": "rm /etc/logrotate.d/aaa"},
+        {"vault": {"log_forwarder.rotation"}},
     ),
     "journal's configuration changed": Drift(
-        {"app": "printf '[Journal]\\nMaxRetentionSec=7day\\n' > /etc/systemd/journald.conf.d/zz.conf"},
-        {"app": "rm /etc/systemd/journald.conf.d/zz.conf; systemctl restart systemd-journald"},
-        {"app": {"log_forwarder.journal"}},
+        {"vault": "printf '[Journal]\\nMaxRetentionSec=7day\\n' > /etc/systemd/journald.conf.d/zz.conf"},
+        {"vault": "rm /etc/systemd/journald.conf.d/zz.conf; systemctl restart systemd-journald"},
+        {"vault": {"log_forwarder.journal"}},
     ),
     "TLS switched off": Drift(
         {
             "collector1": 'sed -i.was \'s/tls="on"/tls="off"/\' /etc/order82/collect.conf; systemctl restart order82-collect'
         },
-        {
-            "collector1": "mv /etc/order82/collect.conf.was /etc/order82/collect.conf; systemctl restart order82-collect; sleep 12"
-        },
+        {"collector1": "mv /etc/order82/collect.conf.was /etc/order82/collect.conf; systemctl restart order82-collect"},
         {"collector1": {"log_collector.listener"}},
     ),
     "clock source removed": Drift(
-        {"app": "sed -i.was '/^server/d' /etc/chrony/chrony.conf; systemctl restart chrony"},
-        {
-            "app": "mv /etc/chrony/chrony.conf.was /etc/chrony/chrony.conf; systemctl restart chrony; chronyc waitsync 30 0.1 0 1"
-        },
-        {"app": {"time_sync.offset", "time_sync.sources"}},
+        {"vault": "sed -i.was '/^server/d' /etc/chrony/chrony.conf; systemctl restart chrony"},
+        {"vault": "mv /etc/chrony/chrony.conf.was /etc/chrony/chrony.conf; systemctl restart chrony"},
+        {"vault": {"time_sync.offset", "time_sync.sources"}},
     ),
     "record deleted": Drift(
-        {"collector1": f"cd {DAY}; chattr -i . app.log; mv app.log /root/; chattr +i ."},
-        {"collector1": f"cd {DAY}; chattr -i .; mv /root/app.log .; chattr +i app.log ."},
+        {"collector1": f"cd {DAY}; chattr -i . vault.log; mv vault.log /root/; chattr +i ."},
+        {"collector1": f"cd {DAY}; chattr -i .; mv /root/vault.log .; chattr +i vault.log ."},
         {"collector1": {"log_collector.integrity"}},
     ),
     "record forged": Drift(
@@ -116,7 +109,7 @@ DRIFTS = {
     "retention lowered in the settings": Drift(
         {"collector2": 'sed -i.was \'s/"retention_days": 60/"retention_days": 30/\' /etc/order82/records.json'},
         {"collector2": "mv /etc/order82/records.json.was /etc/order82/records.json"},
-        {"collector2": {f"log_collector.{name}" for name in STORE_CHECKS}},
+        {"collector2": {f"log_collector.{name}" for name in STORE_CHECKS} | {"nat_log.answer"}},
     ),
     "housekeeping stopped": Drift(
         {"collector1": "systemctl disable --now order82-records.timer"},
@@ -125,7 +118,7 @@ DRIFTS = {
     ),
     "forwarding to one collector lost": Drift(
         {"web": "systemctl stop order82-forward@collector2"},
-        {"web": "systemctl start order82-forward@collector2; sleep 4"},
+        {"web": "systemctl start order82-forward@collector2"},
         {"web": {"log_forwarder.running", "log_forwarder.forwarding"}},
     ),
     "forwarder hangs": Drift(
@@ -135,20 +128,20 @@ DRIFTS = {
             "journalctl -q -o json --output-fields=PRIORITY --until -120s | tail -n 101 | head -1 | "
             'python3 -c \'import json; print(json.loads(input())["__CURSOR"], end="")\' > collector1.cursor',
         },
-        {"web": "systemctl kill --signal=CONT order82-forward@collector1; seq 200 | systemd-cat -t probe; sleep 2"},
+        {"web": "systemctl kill --signal=CONT order82-forward@collector1; seq 200 | systemd-cat -t probe"},
         {"web": {"log_forwarder.forwarding"}},
     ),
     "host silent": Drift(
         {
-            "app": "systemctl stop 'order82-forward@*'; sleep 1",
-            "collector1": "cd /srv/records; for f in */$(date -u +%F)/app.log; do chattr -a $f; touch -d '-10 minutes' $f; chattr +a $f; done",
+            "vault": "systemctl stop 'order82-forward@*'",
+            "collector1": "cd /srv/records; for f in $(lsattr */*/vault.log | sed -n 's/^-----a[^ ]* //p'); do chattr -a $f; touch -d '-10 minutes' $f; chattr +a $f; done",
         },
-        {"app": "systemctl start order82-forward@collector1 order82-forward@collector2; sleep 4; logger -t probe back"},
-        {"app": {"log_forwarder.running", "log_forwarder.forwarding"}, "collector1": {"log_collector.all_heard"}},
+        {"vault": "systemctl start order82-forward@collector1 order82-forward@collector2; logger -t probe back"},
+        {"vault": {"log_forwarder.running", "log_forwarder.forwarding"}, "collector1": {"log_collector.all_heard"}},
     ),
     "receiver stopped": Drift(
         {"collector2": "systemctl stop order82-collect"},
-        {"collector2": "systemctl start order82-collect; sleep 12"},
+        {"collector2": "systemctl start order82-collect"},
         {"collector2": {"log_collector.receiving", "log_collector.listener"}},
     ),
     "certificate of another authority": Drift(
@@ -166,10 +159,6 @@ for _name, _collector in (("TLS switched off", "collector1"), ("receiver stopped
 
 
 @pytest.mark.parametrize("name", DRIFTS)
-def test_drift_is_seen(lab: Lab, name: str, tmp_path: Path) -> None:
+def test_drift_is_seen(lab: Lab, name: str) -> None:
     with broken(lab, DRIFTS[name]):
-        is_seen(lab.inspect(tmp_path), DRIFTS[name])
-
-
-def test_all_is_green_again(lab: Lab, tmp_path: Path) -> None:
-    assert red(lab.inspect(tmp_path)) == {}
+        lab.sees(DRIFTS[name])

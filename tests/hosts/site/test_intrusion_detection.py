@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import Lab, until
-from ..drift import Drift, broken, is_seen
+from ..conftest import HANG, Lab, until
+from ..drift import Drift, broken
 from .outside import COLLECTORS, WEB, fails_to_log_in
 
 MIRROR = "/srv/mirror-of-signatures/site.rules"
@@ -25,7 +25,7 @@ def alerts(lab: Lab, collector: str, source: str) -> dict[str, int]:
 def is_recorded(lab: Lab, source: str, words: str) -> None:
     """Both collectors know, with the port."""
     for collector in COLLECTORS:
-        until(10, lambda at=collector: alerts(lab, at, source).get(words), f"'{words}' at {collector}")
+        until(HANG, lambda at=collector: alerts(lab, at, source).get(words), f"'{words}' at {collector}")
 
 
 def test_attacks_are_recorded_while_ordinary_traffic_raises_nothing(lab: Lab, stranger: str, customer: str) -> None:
@@ -65,8 +65,8 @@ def test_a_flood(lab: Lab, stranger: str) -> None:
 
 def test_the_test_packet_is_no_event(lab: Lab) -> None:
     lab.do("web", "order82 ids test")
+    lab.arrived("measure_state", "web", "order82 self-test")
     for collector in COLLECTORS:
-        until(5, lambda at=collector: lab.records(at, "measure_state", "web", "order82 self-test"), collector)
         assert not lab.records(collector, "security_event", "web", "order82 self-test")
 
 
@@ -80,12 +80,11 @@ def test_a_mirror_that_answers_garbage_changes_nothing(lab: Lab) -> None:
     before = loaded(lab)
     lab.do("outside", f"cp {MIRROR} /root/; echo '<html>Sign in to the Internet</html>' >{MIRROR}")
     try:
+        cursor = lab.cursor("web")
         assert lab.host("web").run("systemctl start order82-ids-update").rc != 0
-        alarms = lab.do("web", "journalctl -q -o cat -t order82 -g '^alarm: the source .site. ' --since -30s")
-        assert len(alarms.splitlines()) == 1
-        assert "those in force stay" in alarms
-        for collector in COLLECTORS:
-            until(5, lambda at=collector: lab.records(at, "measure_state", "web", "those in force stay"), collector)
+        [alarm] = lab.journal("web", cursor, "-t order82 -g '^alarm: the source .site. '")
+        assert "those in force stay" in alarm
+        lab.arrived("measure_state", "web", "those in force stay")
         lab.do("web", "order82 ids test")
         assert loaded(lab) == before
     finally:
@@ -116,7 +115,7 @@ DRIFTS = {
             "web": "touch -d '8 days ago' /var/lib/order82-ids/rules/suricata.rules",
         },
         {
-            "gateway": "systemctl start suricata; timeout 30 sh -c 'until order82 ids test; do sleep 1; done'",
+            "gateway": "systemctl start suricata",
             "web": "touch /var/lib/order82-ids/rules/suricata.rules",
         },
         {
@@ -139,37 +138,32 @@ DRIFTS = {
 
 
 @pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS)
-def test_inspection_sees_a_detection_that_does_not_work(lab: Lab, drift: Drift, tmp_path: Path) -> None:
+def test_inspection_sees_a_detection_that_does_not_work(lab: Lab, drift: Drift) -> None:
     with broken(lab, drift):
-        is_seen(lab.inspect(tmp_path), drift)
+        lab.sees(drift)
 
 
-def test_packets_that_are_lost_are_an_alarm_and_seen_by_the_inspection(lab: Lab, tmp_path: Path) -> None:
+def dropped(lab: Lab) -> int:
+    """The packets that web's engine knows to have lost."""
+    said = lab.do("web", "suricatasc -c 'iface-stat outside' /run/suricata/command.socket")
+    return json.loads(said)["message"]["drop"]
+
+
+def test_packets_that_are_lost_are_an_alarm_and_seen_by_the_inspection(lab: Lab) -> None:
     """It is stopped for a moment, and more comes than the kernel can keep for it."""
     drift = Drift(
-        {
-            "outside": "true",
-            "web": "systemctl stop order82-ids.timer; order82 ids tend; systemctl kill --signal=STOP suricata",
-        },
-        {
-            "web": "systemctl restart suricata; systemctl start order82-ids.timer; timeout 30 sh -c 'until order82 ids test; do sleep 1; done'"
-        },
+        {"web": "order82 ids tend; systemctl kill --signal=STOP suricata"},
+        {"web": "systemctl restart suricata"},
         {"web": {"intrusion_detection.keeps_up", "intrusion_detection.running"}},
+        still={"web": ("order82-ids.timer",)},  # it would tend the count that the test looks at
     )
+    before = dropped(lab)
     with broken(lab, drift):
-        lab.do("outside", f"timeout 20 hping3 -q --udp -p 9 -d 1400 -c 40000 -i u20 {WEB}", ok=(0, 1, 124))
-        lab.do("web", "systemctl kill --signal=CONT suricata; sleep 4")
+        lab.do("outside", f"timeout 120 hping3 -q --udp -p 9 -d 1400 -c 40000 -i u20 {WEB}", ok=(0, 1, 124))
+        lab.do("web", "systemctl kill --signal=CONT suricata")
+        until(HANG, lambda: dropped(lab) > before, "the engine's own count of what it lost")
         assert "were dropped in the last minute" in lab.do("web", "order82 ids tend 2>&1", ok=(1,))
-        is_seen(lab.inspect(tmp_path), drift)
-
-
-def test_removal_leaves_nothing(lab: Lab) -> None:
-    lab.apply("intrusion_detection", "gateway", "-e", "intrusion_detection_state=absent")
-    left = "command -v suricata; ls -d /etc/suricata /var/lib/order82-ids /etc/order82/ids /etc/systemd/system/order82-ids*"
-    assert lab.do("gateway", left, ok=(2,)) == ""
-    assert "changed=0" in lab.apply("intrusion_detection", "gateway", "-e", "intrusion_detection_state=absent")
-    lab.apply("intrusion_detection", "gateway")
-    assert "on every interface" in lab.do("gateway", "order82 ids test")
+        lab.sees(drift)
 
 
 def test_blocking_is_refused_where_the_kernel_cant(lab: Lab) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from ..conftest import Lab, until
+from ..conftest import HANG, Lab, until
+from .conftest import CLOSED
 
 COLLECTORS = ("collector1", "collector2")
-TODAY = "/srv/records/session/$(date -u +%F)/web.log"
-YESTERDAY = "/srv/records/session/$(date -u -d yesterday +%F)/web.log"
+TODAY = "/srv/records/session/{}/web.log"
+PAST = f"{CLOSED}/web.log"
 DAMAGE = {
     "truncate": "truncate --size 0 {}",
     "overwrite": "sh -c 'echo x > {}'",
@@ -26,11 +27,12 @@ DAMAGE = {
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_todays_file_can_only_grow(lab: Lab, collector: str, damage: str) -> None:
-    until(60, lambda: lab.do(collector, f"wc -c < {TODAY}").strip() != "0", "a first record")
-    look = f"wc -c < {TODAY}; lsattr {TODAY}; stat -c '%a %U %G' {TODAY}"
+def test_todays_file_can_only_grow(lab: Lab, collector: str, damage: str, day: str) -> None:
+    today = TODAY.format(day)
+    until(HANG, lambda: lab.do(collector, f"wc -c < {today}").strip() != "0", "a first record")
+    look = f"wc -c < {today}; lsattr {today}; stat -c '%a %U %G' {today}"
     before = lab.do(collector, look).split()
-    assert lab.host(collector).run(DAMAGE[damage].format(TODAY)).rc != 0
+    assert lab.host(collector).run(DAMAGE[damage].format(today)).rc != 0
     after = lab.do(collector, look).split()
     assert int(after[0]) >= int(before[0])
     assert after[1:] == before[1:]
@@ -38,38 +40,39 @@ def test_todays_file_can_only_grow(lab: Lab, collector: str, damage: str) -> Non
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 @pytest.mark.parametrize("damage", [*DAMAGE, "append"])
-def test_yesterdays_file_cannot_change(lab: Lab, collector: str, damage: str) -> None:
-    look = f"sha256sum {YESTERDAY}; lsattr {YESTERDAY}; stat -c '%a %U %G' {YESTERDAY}"
+def test_the_file_of_a_day_that_is_over_cannot_change(lab: Lab, collector: str, damage: str) -> None:
+    look = f"sha256sum {PAST}; lsattr {PAST}; stat -c '%a %U %G' {PAST}"
     before = lab.do(collector, look)
     command = DAMAGE.get(damage, "sh -c 'echo x >> {}'")
-    assert lab.host(collector).run(command.format(YESTERDAY)).rc != 0
+    assert lab.host(collector).run(command.format(PAST)).rc != 0
     assert lab.do(collector, look) == before
     assert "440 order82-collect order82-session" in before
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_manifest_of_a_closed_day_is_for_anyones_tools(lab: Lab, collector: str) -> None:
-    lab.do(collector, f"cd $(dirname {YESTERDAY}) && sha256sum --quiet -c SHA256SUMS")
+    lab.do(collector, f"cd $(dirname {PAST}) && sha256sum --quiet -c SHA256SUMS")
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
-def test_each_class_is_for_its_own_readers(lab: Lab, collector: str) -> None:
+def test_each_class_is_for_its_own_readers(lab: Lab, collector: str, day: str) -> None:
+    today = TODAY.format(day)
     lab.do(collector, "id reader >/dev/null 2>&1 || useradd -r -G order82-session reader")
-    lab.do(collector, f"runuser -u reader -- cat {TODAY} > /dev/null")
+    lab.do(collector, f"runuser -u reader -- cat {today} > /dev/null")
     for refused in (
-        "cat /srv/records/maintenance/$(date -u +%F)/web.log",
+        f"cat /srv/records/maintenance/{day}/web.log",
         "ls /srv/records/maintenance",
-        f"sh -c 'echo x >> {TODAY}'",
-        f"rm -f {TODAY}",
+        f"sh -c 'echo x >> {today}'",
+        f"rm -f {today}",
     ):
         assert lab.host(collector).run(f"runuser -u reader -- {refused}").rc != 0, refused
-    assert lab.host(collector).run(f"runuser -u nobody -- cat {TODAY}").rc != 0
+    assert lab.host(collector).run(f"runuser -u nobody -- cat {today}").rc != 0
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
-def test_receiver_itself_cannot_remove_what_it_wrote(lab: Lab, collector: str) -> None:
+def test_receiver_itself_cannot_remove_what_it_wrote(lab: Lab, collector: str, day: str) -> None:
     for damage in ("rm -f {}", "truncate --size 0 {}", "chattr -a {}"):
-        assert lab.host(collector).run(f"runuser -u order82-collect -- {damage.format(TODAY)}").rc != 0
+        assert lab.host(collector).run(f"runuser -u order82-collect -- {damage.format(TODAY.format(day))}").rc != 0
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ..conftest import Lab, until
-from ..drift import Drift, broken, is_seen
-from .outside import ADMINISTRATOR, COLLECTORS, GATEWAY, WEB, reaches
+from ..conftest import HANG, Lab, until
+from ..drift import Drift, broken
+from .outside import ADMINISTRATOR, GATEWAY, WEB, gets_in, reaches
 
-IPV6 = {"web": "fd00:82:6::20", "outside": "fd00:82:6::10"}
+# Mitogen keeps the connection that it has; a user's Ansible asks SSH anew, and notices rules that shut it out.
+pytestmark = pytest.mark.usefixtures("users_ansible")
+
+IPV6 = {"web": "fd00:82:3::20", "outside": "fd00:82:3::10"}
 TABLE = "inet order82_firewall"
 
 
@@ -22,17 +26,11 @@ def a_service_that_nobody_allowed(lab: Lab) -> Iterator[None]:
     for host, address in IPV6.items():
         lab.do(host, f"ip address replace {address}/64 dev outside nodad")
     lab.do("web", "systemd-run --quiet --unit=unwanted python3 -m http.server --bind :: 8081")
-    until(10, lambda: lab.host("web").run("nc -z 127.0.0.1 8081").rc == 0, "the service")
+    until(HANG, lambda: lab.host("web").run("nc -z 127.0.0.1 8081").rc == 0, "the service")
     yield
     for host, address in IPV6.items():
         lab.do(host, f"ip address delete {address}/64 dev outside", ok=(0, 2))  # a restart of the host ended both
     lab.do("web", "systemctl stop unwanted", ok=(0, 5))
-
-
-@pytest.fixture(autouse=True)
-def users_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mitogen keeps the connection that it has; a user's Ansible asks SSH anew, and notices rules that shut it out."""
-    monkeypatch.setenv("ANSIBLE_STRATEGY", "linear")
 
 
 DRIFTS = {
@@ -48,7 +46,7 @@ DRIFTS = {
     "rules gone, and rules on trial": Drift(
         {
             "web": "systemctl disable --now --quiet order82-firewall",
-            "gateway": "echo '# another' >>/etc/order82/firewall.nft; order82 firewall try --seconds 300",
+            "gateway": "echo '# another' >>/etc/order82/firewall.nft; order82 firewall try --seconds 900",
         },
         {"web": "systemctl enable --now --quiet order82-firewall", "gateway": "order82 firewall undo"},
         {"web": {"host_firewall.in_force", "host_firewall.at_boot"}, "gateway": {"host_firewall.in_force"}},
@@ -57,32 +55,41 @@ DRIFTS = {
 
 
 @pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS)
-def test_inspection_sees_rules_that_are_not_those_confirmed(lab: Lab, drift: Drift, tmp_path: Path) -> None:
+def test_inspection_sees_rules_that_are_not_those_confirmed(lab: Lab, drift: Drift) -> None:
     with broken(lab, drift):
-        is_seen(lab.inspect(tmp_path), drift)
+        lab.sees(drift)
 
 
 @pytest.mark.parametrize("address", [WEB, IPV6["web"]])
 def test_what_is_allowed_is_open_and_all_else_is_shut_by_both_versions(lab: Lab, address: str) -> None:
     source = IPV6["outside"] if ":" in address else ADMINISTRATOR
-    assert reaches(lab, address, 80, source)
+    assert gets_in(lab, address, 80, source)
     assert not reaches(lab, address, 8081, source)
 
 
 def test_ping_and_errors_still_work(lab: Lab) -> None:
-    lab.do("outside", f"ping -c 3 -i 0.2 -W 2 {WEB}")
-    lab.do("outside", f"ping -6 -c 3 -i 0.2 -W 2 {IPV6['web']}")
+    lab.do("outside", f"ping -c 3 -i 0.2 -W 20 {WEB}")
+    lab.do("outside", f"ping -6 -c 3 -i 0.2 -W 20 {IPV6['web']}")
 
 
 def test_a_collector_takes_records_from_senders_only(lab: Lab) -> None:
-    lab.do("web", "nc -z -w 2 10.82.6.11 2514")
-    assert not reaches(lab, "10.82.6.11", 2514, "10.82.6.100")
+    lab.do("web", "nc -z -w 20 10.82.3.11 2514")
+    assert lab.host("subscriber").run("nc -z -w 2 10.82.3.11 2514").rc != 0
 
 
-def test_new_connections_of_one_source_are_limited_but_not_the_administrators(lab: Lab) -> None:
-    tries = range(20)
-    assert 8 <= sum(reaches(lab, GATEWAY, 22, seconds=1) for _number in tries) < 16
-    assert all(reaches(lab, GATEWAY, 22, ADMINISTRATOR) for _number in tries)
+def test_new_connections_of_one_source_are_limited_but_not_the_administrators(lab: Lab, stranger: str) -> None:
+    """The gateway takes ten in a minute from one source, and as many at once: what came meanwhile is room for more."""
+
+    def refused() -> int:
+        return int(re.search(r"packets (\d+)", lab.do("gateway", f"nft list counter {TABLE} too_many"))[1])
+
+    tries, begun, before = range(20), time.monotonic(), refused()
+    let_in = sum(reaches(lab, GATEWAY, 22, stranger, seconds=1) for _number in tries)
+    assert 10 <= let_in <= 11 + (time.monotonic() - begun) / 6
+    limited = refused()
+    assert limited > before
+    assert all(gets_in(lab, GATEWAY, 22, ADMINISTRATOR) for _number in tries)
+    assert refused() == limited
 
 
 def rules(lab: Lab, host: str) -> str:
@@ -102,9 +109,9 @@ def over_the_network(lab: Lab, purpose: str) -> str:
     )
 
 
-def test_rules_that_shut_the_administrator_out_are_undone_within_a_minute(lab: Lab, mark: str) -> None:
+def test_rules_that_shut_the_administrator_out_are_undone_within_a_minute(lab: Lab) -> None:
     before = rules(lab, "web")
-    lab.do("web", f"logger -t probe {mark}")
+    cursor = lab.cursor("web")
     connection = {"ansible_ssh_common_args": over_the_network(lab, "trial")}
     said = lab.apply(
         "host_firewall", "web", "-e", str(connection), "-e", "host_firewall_ssh_port=2222",
@@ -114,13 +121,12 @@ def test_rules_that_shut_the_administrator_out_are_undone_within_a_minute(lab: L
     assert "unreachable=1" in said or "ignored=" in said
     assert rules(lab, "web") == before
     begun, undone = (
-        float(lab.do("web", f"journalctl -q -o short-unix {words} | tail -n 1").split()[0])
+        float(lab.journal("web", cursor, f"-o short-unix {words}")[-1].split()[0])
         for words in ("-u order82-firewall-undo.timer -g Started", "-t order82 -g 'not confirmed in time'")
     )
     assert 0 < undone - begun < 60
-    for collector in COLLECTORS:
-        until(10, lambda at=collector: lab.records(at, "measure_state", "web", "not confirmed in time"), collector)
-    assert reaches(lab, WEB, 22, ADMINISTRATOR)
+    lab.arrived("measure_state", "web", "not confirmed in time")
+    assert gets_in(lab, WEB, 22, ADMINISTRATOR)
     # The rules as they should be are in force over the same connection, without a trial: nothing has changed.
     assert "changed=0" in lab.apply("host_firewall", "web", "-e", str(connection))
 
@@ -172,7 +178,7 @@ def test_rules_come_back_where_debians_unit_flushes_all_tables(lab: Lab) -> None
     lab.do("web", "systemctl restart nftables && systemctl stop nftables")
     lab.do("web", "systemctl start order82-firewall; order82 firewall state")
     lab.do("web", "systemctl start nftables; systemctl reload nftables")
-    until(5, lambda: lab.host("web").run("order82 firewall state").rc == 0, "the rules")
+    until(HANG, lambda: lab.host("web").run("order82 firewall state").rc == 0, "the rules")
     lab.do("web", "systemctl stop nftables; systemctl start order82-firewall; order82 firewall state")
 
 
@@ -183,14 +189,3 @@ def test_an_administrator_who_is_not_named_is_told_before_anything_changes(lab: 
     )
     assert f"You reach web from {ADMINISTRATOR}" in said
     assert "changed=0" in said
-
-
-def test_removal_opens_the_host_and_leaves_nothing(lab: Lab) -> None:
-    lab.apply("host_firewall", "gateway", "-e", "host_firewall_state=absent")
-    assert "order82_firewall" not in lab.do("gateway", "nft list tables")
-    assert "refused" in lab.do("outside", f"nc -v -w 2 {GATEWAY} 9 2>&1", ok=(1,))  # by the host itself, not dropped
-    left = "ls -d /etc/order82/firewall.nft /var/lib/order82-firewall /etc/systemd/system/order82-firewall.service"
-    assert lab.do("gateway", left, ok=(2,)) == ""
-    assert "changed=0" in lab.apply("host_firewall", "gateway", "-e", "host_firewall_state=absent")
-    lab.apply("host_firewall", "gateway")
-    lab.do("gateway", "order82 firewall state")
