@@ -28,7 +28,7 @@ from . import (
     translation,
     translation_index,
 )
-from ._registry import Argument, ObservationError, Observer, run
+from ._registry import SECONDS, Argument, ObservationError, Observer, run
 
 OBSERVERS = {}
 for _module in (
@@ -53,7 +53,7 @@ for _module in (
 ):
     OBSERVERS.update(_module.OBSERVERS)
 
-__all__ = ["OBSERVERS", "Argument", "ObservationError", "Observer", "observe"]
+__all__ = ["OBSERVERS", "SECONDS", "Argument", "ObservationError", "Observer", "observe"]
 
 
 def observe(name, arguments):

@@ -13,7 +13,7 @@ import urllib.request
 
 from ..backup import drilling, finding, repository, restic, running
 from ..backup import settings as backup_settings
-from ._registry import Argument, ObservationError, Observer
+from ._registry import Argument, ObservationError, Observer, side_by_side
 
 _NOBODY = "0" * 64
 """The id of a snapshot that is nobody's: a server that lets a host delete says that there is none."""
@@ -34,11 +34,10 @@ def _backups(max_age_hours):
     """Ask every repository, as a restore would."""
     settings = _settings()
     old, unusable, ages = [], [], {}
-    for name, place in restic.repositories(settings).items():
-        try:
-            found = finding.backups(place)
-        except OSError as error:
-            unusable.append(str(error))
+    places = restic.repositories(settings)
+    for name, (found, error) in zip(places, side_by_side(_listed, places.values())):
+        if error:
+            unusable.append(error)
             continue
         for wanted in sorted(settings.sets):
             times = [one.at.timestamp() for one in found if one.set == wanted]
@@ -56,6 +55,14 @@ def _backups(max_age_hours):
     }
 
 
+def _listed(place):
+    """The backups in a repository, and why it can't be said, if so."""
+    try:
+        return finding.backups(place), None
+    except OSError as error:
+        return [], str(error)
+
+
 def _failed(settings):
     """Of sets and repositories that there still are."""
     return [
@@ -70,17 +77,24 @@ def _append_only():
     """Try to delete a snapshot that is not there, with the host's own account."""
     deletable, unusable = [], []
     settings = _settings()
-    for name, file in sorted(settings.repositories.items()):
-        try:
-            code = _delete(file, settings.ca_file)
-        except (OSError, ValueError) as error:
+    names = sorted(settings.repositories)
+    tried = side_by_side(lambda name: _tried(settings.repositories[name], settings.ca_file), names)
+    for name, (code, error) in zip(names, tried):
+        if error:
             unusable.append("the repository %s: %s" % (name, error))
-            continue
-        if code in _DELETES:
+        elif code in _DELETES:
             deletable.append(name)
         elif code != _FORBIDDEN:
             unusable.append("the repository %s answered with HTTP status %d" % (name, code))
     return {"deletable": deletable, "unusable": unusable}
+
+
+def _tried(address_file, ca_file):
+    """What the server said, or why nobody knows."""
+    try:
+        return _delete(address_file, ca_file), None
+    except (OSError, ValueError) as error:
+        return None, str(error) or type(error).__name__
 
 
 def _delete(address_file, ca_file):
@@ -149,6 +163,7 @@ OBSERVERS = {
             "failed": "list: 'set to repository: reason' that the last run could not do",
             "unusable": "list: sentences about repositories that did not answer",
         },
+        seconds=150,
     ),
     "backup_append_only": Observer(
         look=_append_only,
