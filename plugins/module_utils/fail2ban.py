@@ -37,9 +37,8 @@ class Connection:
         return self
 
     def __exit__(self, *_error):
-        with self._socket:
-            with contextlib.suppress(OSError):  # it has closed its end already
-                self._socket.sendall(_CLOSE + _END)
+        with self._socket, contextlib.suppress(OSError):  # it has closed its end already
+            self._socket.sendall(_CLOSE + _END)
 
     def ask(self, *words):
         """Give a command, such as C(get sshd maxretry), and get its answer: text, number, list or None.
