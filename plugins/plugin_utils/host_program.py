@@ -23,7 +23,8 @@ MARK = "\norder82-observations:"
 nothing that was observed can look like it."""
 
 _PROGRAM = """\
-import base64, importlib.machinery, json, os, sys, zlib
+import base64, gc, importlib.machinery, json, os, sys, zlib
+gc.disable()  # it does not run long enough to gain anything by it
 _CODE = json.loads(zlib.decompress(base64.b64decode("{code}")))
 class _Finder:
     def find_spec(self, name, path=None, target=None):

@@ -84,10 +84,12 @@ def test_what_json_cannot_carry_is_turned_into_what_it_can(value, plain):
 HANGING = """\
 import os, sys
 from order82_baseline import looking
-from order82_baseline.observers import OBSERVERS
-for name in ("translation", "rotation"):
-    OBSERVERS[name] = OBSERVERS[name]._replace(seconds=0.8)
-OBSERVERS["rotation"] = OBSERVERS["rotation"]._replace(look=lambda: looking.processes.run(["sleep", "6543210"], 600))
+from order82_baseline.observers import rotation, translation
+for module, name in ((translation, "translation"), (rotation, "rotation")):
+    module.OBSERVERS[name] = module.OBSERVERS[name]._replace(seconds=0.8)
+rotation.OBSERVERS["rotation"] = rotation.OBSERVERS["rotation"]._replace(
+    look=lambda: looking.processes.run(["sleep", "6543210"], 600)
+)
 os.mkfifo("nobody-writes-here")
 asked = [{"translation": {"plan": str(number), "table": "x", "plan_file": "nobody-writes-here"}} for number in range(20)]
 asked += [{"rotation": {}}, {"file": {"path": "/"}}]
