@@ -13,6 +13,7 @@ from ansible_collections.order82.baseline.plugins.module_utils.backup import fin
 from ansible_collections.order82.baseline.plugins.module_utils.backup.settings import Set, Settings
 from ansible_collections.order82.baseline.plugins.module_utils.observers import OBSERVERS, backup
 
+DATA, MANIFEST = "92077cae" + "0" * 56, "92b04be6" + "1" * 56
 NOW = datetime.datetime.now(datetime.UTC)
 
 
@@ -35,7 +36,7 @@ class Repository(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def north(tmp_path, monkeypatch):
     """A repository with the backup of two hours ago; what restic would find is in C(restic)."""
-    Repository.snapshots = [{"name": "d1", "size": 155}, {"name": "m1", "size": 160}, {"name": "x", "size": 9}]
+    Repository.snapshots = [{"name": DATA, "size": 155}, {"name": MANIFEST, "size": 160}, {"name": "x", "size": 9}]
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Repository)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address, password = tmp_path / "north.repository", tmp_path / "password"
@@ -54,9 +55,10 @@ def north(tmp_path, monkeypatch):
     server.server_close()
 
 
-def made(hours):
-    at = (NOW - datetime.timedelta(hours=hours)).isoformat()
-    running.remember("run", [{"set": "pages", "repository": "north", "snapshot": "d1", "manifest": "m1", "at": at}])
+def made(hours, digits=64):
+    at = (NOW - datetime.timedelta(hours=hours)).isoformat(timespec="seconds").replace("+00:00", "Z")
+    ids = {"snapshot": DATA[:digits], "manifest": MANIFEST[:digits]}
+    running.remember("run", [{"set": "pages", "repository": "north", **ids, "at": at}])
 
 
 @pytest.fixture
@@ -76,7 +78,9 @@ def look():
     return OBSERVERS["backups"].look(max_age_hours=26)
 
 
-def test_a_repository_that_still_has_a_young_backup_is_not_opened(north, asked):
+@pytest.mark.parametrize("digits", [64, 8])  # of restic in Debian 13 and 12
+def test_a_repository_that_still_has_a_young_backup_is_not_opened(north, asked, digits):
+    made(hours=2, digits=digits)
     seen = look()
     assert (seen["age_hours"], seen["old"], seen["unusable"]) == ({"pages in north": 2.0}, [], [])
     assert asked == []
@@ -85,8 +89,8 @@ def test_a_repository_that_still_has_a_young_backup_is_not_opened(north, asked):
 @pytest.mark.parametrize(
     "snapshots",
     [
-        [{"name": "d1", "size": 155}],
-        [{"name": "d1", "size": 155}, {"name": "m1", "size": 0}],
+        [{"name": DATA, "size": 155}],
+        [{"name": DATA, "size": 155}, {"name": MANIFEST, "size": 0}],
         [{"nonsense": 1}],
         {"nonsense": 1},
     ],
