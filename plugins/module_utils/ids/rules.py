@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import shutil
+import time
 
 from .. import processes
 from . import engine
@@ -16,6 +17,9 @@ LOCAL = "/etc/order82/ids"
 FOLDER = "/var/lib/order82-ids"
 IN_FORCE = FOLDER + "/rules/suricata.rules"
 SECONDS = 900
+_SID = re.compile(r"sid:\s*(\d+)\s*;")
+_REVISION = re.compile(r"[(;]\s*rev\s*:\s*(\d+)\s*;")
+_ENABLED = ("alert ", "drop ", "pass ", "reject ")
 _RULE = re.compile(rb"^(?:alert|drop|pass|reject)\s", re.MULTILINE)
 
 
@@ -44,6 +48,64 @@ def update(sources):
     for socket in filter(os.path.exists, (engine.SOCKET, engine.INLINE_SOCKET)):
         engine.ask("reload-rules", seconds=engine.RELOAD_SECONDS, at=socket)
     return count
+
+
+def lost():
+    """What of the local rules is not in force.
+
+    :return: list of sentences: which rule, by its number, and of which file.
+    """
+    wanted = {}
+    for path in sorted(glob.glob(LOCAL + "/*.rules")):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            # A rule may go on in the next line; suricata-update puts it on one, and leaves its text as it is.
+            lines = re.sub(r"\\[ \t]*\n", " ", file.read()).splitlines()
+        wanted.update({number: (path, rule) for number, rule in _rules(lines)})
+    try:
+        with open(IN_FORCE, encoding="utf-8", errors="replace") as file:
+            found = dict(_rules(file, wanted))
+    except FileNotFoundError:
+        found = {}
+    sentences = []
+    for number, (path, rule) in sorted(wanted.items()):
+        name = "rule %d of %s" % (number, os.path.basename(path))
+        if number not in found:
+            sentences.append(name + " is not among those in force")
+        elif found[number] != rule and _revision(found[number]) <= _revision(rule):  # a source may have a newer one
+            sentences.append(name + " is in force with another text")
+    return sentences
+
+
+def unread():
+    """The engines that have another number of rules than the file, and had time to read it.
+
+    :return: list of sentences.
+    :raises engine.EngineError: one does not answer.
+    """
+    if time.time() - os.path.getmtime(IN_FORCE) < engine.RELOAD_SECONDS:
+        return []
+    wanted = rules_in(IN_FORCE)
+    sentences = []
+    for socket in (engine.SOCKET, *filter(os.path.exists, (engine.INLINE_SOCKET,))):
+        [said] = engine.ask("ruleset-stats", at=socket)
+        has = sum(int(said[key]) for key in ("rules_loaded", "rules_failed", "rules_skipped"))
+        if has != wanted:
+            sentences.append("the engine at %s has read %d rules, the file has %d" % (socket, has, wanted))
+    return sentences
+
+
+def _rules(lines, wanted=None):
+    """Number and text of each rule that is on, or of those wanted: there may be tens of thousands of others."""
+    for line in lines:
+        if line.startswith(_ENABLED):
+            number = _SID.match(line, line.rfind("sid:"))
+            if number and (wanted is None or int(number[1]) in wanted):
+                yield int(number[1]), " ".join(line.split())
+
+
+def _revision(rule):
+    found = _REVISION.search(rule)
+    return int(found[1]) if found else 0
 
 
 def rules_in(path):

@@ -11,6 +11,7 @@ from ..ids.commands import dropped
 from ._registry import Argument, ObservationError, Observer, command
 
 QUEUE = 82
+_MOST = 20
 _QUEUES = "/proc/net/netfilter/nfnetlink_queue"
 
 
@@ -30,11 +31,13 @@ def _drops(interfaces):
 def _rules():
     try:
         [found] = engine.ask("ruleset-stats")
+        lost = rules.lost() + rules.unread()
     except engine.EngineError as error:
         raise ObservationError(str(error)) from error
     return {
         "loaded": int(found["rules_loaded"]),
         "failed": int(found["rules_failed"]),
+        "lost": lost[:_MOST],
         "age_days": round((time.time() - os.path.getmtime(rules.IN_FORCE)) / 86400, 2),
     }
 
@@ -106,6 +109,7 @@ OBSERVERS = {
         facts={
             "loaded": "int: rules that it has",
             "failed": "int: rules that it did not understand",
+            "lost": "list: sentences on local rules that are not in force, by number and file, at most 20",
             "age_days": "float: days since they were put together",
         },
     ),

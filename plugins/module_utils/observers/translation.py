@@ -16,7 +16,7 @@ _MOST = 20  # differences that are named
 _LOOK_SECONDS = 15
 
 
-def _translation(plan, table, plan_file):
+def _translation(plan, table, plan_file, rules_file):
     with open(plan_file, encoding="utf-8") as file:
         entries = file.read().split()
     held, _packets = nftables.begun(table)
@@ -25,14 +25,87 @@ def _translation(plan, table, plan_file):
         differences.append("no rules of the plan are loaded")
     else:
         owned = {entry.split(",", 1)[1] for entry in entries if entry.startswith(("block,", "overflow,"))}
-        loaded = loaded_blocks(json.loads(command(["nft", "--json", "list", "table", "ip", table]))) if owned else set()
+        with open(rules_file, encoding="utf-8") as file:
+            wanted = rules_by_chain(file.read())
+        tables = [_listed(family, table) for family in sorted({family for family, _chain in wanted})]
+        loaded = set().union(*map(loaded_blocks, tables))
         differences += ["not loaded: " + one for one in sorted(owned - loaded)]
         differences += ["loaded, not in the plan: " + one for one in sorted(loaded - owned)]
+        differences += changed_chains(wanted, tables)
     return {
         "in_force": held or "",
         "differences": differences[:_MOST],
+        "strangers": _strangers(table)[:_MOST],
         "misplaced": misplaced(_open(entries), entries)[:_MOST],
     }
+
+
+def _listed(family, table):
+    return json.loads(command(["nft", "--json", "list", "table", family, table]))
+
+
+def _strangers(table):
+    """What translates beside the plan's table."""
+    listed = json.loads(command(["nft", "--json", "list", "chains"]))
+    return [
+        "table %s %s: %s" % (*one, ", ".join(chains))
+        for one, chains in translating_tables(listed).items()
+        if one[1] != table and any("rule" in entry for entry in _listed(*one)["nftables"])
+    ]
+
+
+def translating_tables(document):
+    """The tables in which something may translate; what iptables-nft(8) sets is among them.
+
+    :param dict document: what C(nft --json list chains) prints.
+    :return: dict: family and name of a table to the chains of type nat in it.
+    """
+    found = {}
+    for one in document["nftables"]:
+        chain = one.get("chain", {})
+        if chain.get("type") == "nat":
+            found.setdefault((chain["family"], chain["table"]), []).append(chain["name"])
+    return found
+
+
+def rules_by_chain(text):
+    """How many rules each chain has in the file that the role wrote (nat.nft.j2): dict of family and chain to int."""
+    found = {}
+    family = chain = None
+    for line in map(str.strip, text.splitlines()):
+        words = line.split()
+        if line.startswith("table ") and line.endswith("{"):
+            family = words[1]
+        elif line.startswith("chain "):
+            chain = (family, words[1])
+            found[chain] = 0
+        elif line == "}":
+            chain = None
+        elif chain and line and not line.startswith(("#", "type ")):
+            found[chain] += 1
+    return found
+
+
+def changed_chains(wanted, tables):
+    """Where the kernel has other chains than the file, or more or fewer rules in them.
+
+    :param dict wanted: what rules_by_chain() found.
+    :param list tables: what C(nft --json list table) prints, for each family.
+    :return: list of sentences.
+    """
+    found = {}
+    for one in (one for document in tables for one in document["nftables"]):
+        if "chain" in one:
+            found.setdefault((one["chain"]["family"], one["chain"]["name"]), 0)
+        elif "rule" in one:
+            chain = (one["rule"]["family"], one["rule"]["chain"])
+            found[chain] = found.get(chain, 0) + 1
+    return [
+        "rules of chain %s: %s in the kernel, %s in the file"
+        % (chain[1], *(side.get(chain, "no chain") for side in (found, wanted)))
+        for chain in sorted({*wanted, *found})
+        if wanted.get(chain) != found.get(chain)
+    ]
 
 
 def loaded_blocks(document):
@@ -106,8 +179,9 @@ def _translation_records():
         ],
         ok=(0, 1),
     ).strip()
+    faults = conntrack.settings_faults()
     if not said:
-        return {"beat_seconds": -1, "plan": "", "lost": 0, "unaccounted": 0}
+        return {"beat_seconds": -1, "plan": "", "lost": 0, "unaccounted": 0, "faults": faults}
     _kind, pairs, _list = record_text.parse(said)
     begun, ended, still = (int(pairs[name]) for name in ("begun", "ended", "open"))
     return {
@@ -115,6 +189,7 @@ def _translation_records():
         "plan": pairs["plan"],
         "lost": int(pairs["lost"]),
         "unaccounted": max(0, begun - ended - still),
+        "faults": faults,
     }
 
 
@@ -126,10 +201,12 @@ OBSERVERS = {
             "plan": Argument(str, "the plan's id", required=True),
             "table": Argument(str, "the table of nftables", required=True),
             "plan_file": Argument(str, "the plan's entries, one a line", "/etc/order82/nat_plan"),
+            "rules_file": Argument(str, "the rules as nftables loads them", "/etc/order82/nat.nft"),
         },
         facts={
             "in_force": "str: the id of the plan that the kernel has, empty if none",
             "differences": "list: where the rules in the kernel differ from the plan, at most 20",
+            "strangers": "list: other tables that translate, with their chains, at most 20",
             "misplaced": "list: translations that go on now outside of their owner's ports, at most 20",
         },
     ),
@@ -143,6 +220,7 @@ OBSERVERS = {
             "lost": "int: translations that ended unseen since the recorder began",
             "unaccounted": "int: translations that began and neither go on nor ended; those that ended in the last "
             "minutes are among them",
+            "faults": "list: sentences on settings of the kernel that make the recorder deaf",
         },
     ),
 }

@@ -92,6 +92,7 @@ OBSERVERS = {
             "asked": "str: an owner of a port by the newest plan, as a question; empty where no plan has blocks",
             "right": "bool: the answer named the owner",
         },
+        seconds=60,
     ),
     "nat_published": Observer(
         look=_nat_published,
@@ -103,5 +104,6 @@ OBSERVERS = {
             "missing_days": "list: days that were built half an hour ago or earlier, and are not there",
             "missing_files": "list: files that a catalogue there names, and that are not there",
         },
+        seconds=60,
     ),
 }
