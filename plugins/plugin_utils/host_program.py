@@ -2,8 +2,8 @@
 """Code for hosts as one Python program that a host reads from standard input: no file is written there.
 
 It is the code of C(plugins/module_utils), as in the modules C(check_info) and C(host_state) and in the command
-C(order82), without the wrapper that Ansible puts around a module. Building, sending and starting that wrapper takes most
-of a module call's time: with 200 checks an inspection takes about 1.1 pings so, and 1.5 as a module
+C(order82), without the wrapper that Ansible puts around a module. Building, sending and starting that wrapper takes
+most of a module call's time: with 200 checks an inspection takes about 1.1 pings so, and 1.5 as a module
 (tests/bench/inspect_cost.py).
 """
 

@@ -105,7 +105,7 @@ def test_a_step_says_how_long_it_took_and_how_much_of_it_was_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "LOGS", tmp_path)
-    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
     # The work is a grandchild's, and the rest of the time is spent waiting.
     words = ["sh", "-c", f"sh -c '{sys.executable} -c \"{busy}\"; true'; sleep 0.5"]
     [took] = Step("busy", words).run().took
