@@ -71,7 +71,10 @@ def asked(monkeypatch):
 
     def backups(place):
         names.append(place.name)
-        return [finding.Backup("pages", NOW - datetime.timedelta(hours=hours), "d", "m") for hours in (30, 5)]
+        return [
+            finding.Backup("pages", datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours), "d", "m")
+            for hours in (30, 5)
+        ]
 
     monkeypatch.setattr(finding, "backups", backups)
     return names
