@@ -108,8 +108,8 @@ class ActionModule(ActionBase):
         wanted = [
             check.role for check, one in zip(checks, resolved, strict=True) if is_laid_down(check) and one.applies
         ]
-        variables = host_values.variables_of(wanted, task_vars)
-        engine = host_values.engine(self._templar, variables, str(task_vars.get("inventory_dir") or ""))
+        values = host_values.HostValues(wanted, task_vars, self._templar)
+        engine = values.engine(str(task_vars.get("inventory_dir") or ""))
         states, answers = {}, []
         for check, one in zip(checks, resolved, strict=True):
             answers.append(one)

@@ -83,8 +83,8 @@ class ActionModule(ActionBase):
         return [role for role in roles if role in collection.states()]
 
     def _states(self, roles: Sequence[str], task_vars: Mapping) -> list[dict]:
-        variables = host_values.variables_of(roles, task_vars)
-        engine = host_values.engine(self._templar, variables, str(task_vars.get("inventory_dir") or ""))
+        values = host_values.HostValues(roles, task_vars, self._templar)
+        engine = values.engine(str(task_vars.get("inventory_dir") or ""))
         found = []
         for role in roles:
             state = collection.states()[role]
