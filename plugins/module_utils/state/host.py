@@ -19,6 +19,7 @@ PROPERTIES = (
     "Id",
     "LoadState",
     "ActiveState",
+    "SubState",
     "UnitFileState",
     "FragmentPath",
     "DropInPaths",

@@ -38,7 +38,7 @@ def test_it_observes(python, tmp_path):
 
 
 def test_only_the_modules_of_what_is_asked_for_are_read(tmp_path):
-    program = host_program([{"id": "a.folder", "observe": {"file": {"path": "/"}}}]).decode()
+    program = host_program(OBSERVE, [{"id": "a.folder", "observe": {"file": {"path": "/"}}}]).decode()
     program = program.replace(
         "sys.stdout.flush()", "print(sorted(name for name in sys.modules if 'order82' in name), flush=True)"
     )
