@@ -23,7 +23,7 @@ def differences(host, state):
             account = pwd.getpwnam(name)
         except KeyError:
             words = ["--system", "--no-create-home", "--home-dir", home, "--shell", _NO_LOGIN]
-            words += ["--gid", name] if host.gid(name) is not None else ["--user-group"]
+            words += ["--gid", name] if host.gid(name) is not None or name in state["groups"] else ["--user-group"]
             words += ["--groups", ",".join(entry["groups"])] if entry["groups"] else []
             found.append(("account %s is missing" % name, ["useradd", *words, name]))
             continue

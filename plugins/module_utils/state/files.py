@@ -80,7 +80,8 @@ def folder_differences(host, state):
     :raises StateError: something else lies there.
     """
     known, found = owners(host, state), []
-    for entry in state["folders"]:
+    for entry in sorted(state["folders"], key=lambda one: one["path"]):
+        known.update(_to_be_mended(found[-1:]))
         now = paths.look(entry["path"], known)
         if now is None:
             found.append(Difference(entry, "is missing"))
@@ -94,8 +95,15 @@ def folder_differences(host, state):
     return found
 
 
-def differences(host, state):
+def _to_be_mended(folders):
+    both = [path for one in folders for path in (one.entry["path"], os.path.realpath(one.entry["path"]))]
+    return dict.fromkeys(both, paths.TO_BE_MENDED)
+
+
+def differences(host, state, folders=()):
     """Files that are missing, have another content or other rights.
+
+    :param folders: from C(folder_differences): those that are to get their rights before files are laid in them.
 
     An entry without C(content) is compared by its hash; of one that is C(made) on the host, and by somebody else,
     only the
@@ -103,7 +111,7 @@ def differences(host, state):
 
     :raises StateError: something else lies there, or others than root could have placed it.
     """
-    known, found = owners(host, state), []
+    known, found = {**owners(host, state), **_to_be_mended(folders)}, []
     for entry in state["files"]:
         path = entry["path"]
         try:
@@ -137,9 +145,8 @@ def shown(difference):
     entry = difference.entry
     if entry.get("secret") or difference.before is None or "content" not in entry:
         return ""
-    try:
-        before, after = difference.before.decode(), content(entry)[:_SHOWN].decode()
-    except UnicodeDecodeError:
+    before, after = _text(difference.before), _text(content(entry))
+    if before is None or after is None:
         return ""
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), "on the host", "as laid down", lineterm="", n=1
@@ -159,13 +166,21 @@ def as_ansible_diff(difference):
         )
     if "content" not in entry:
         return dict(header, before="%s\n" % difference.what, after="")
-    try:
-        before, after = difference.before.decode(), content(entry).decode()
-    except UnicodeDecodeError:
-        return dict(header, before="(no text)\n", after="(another content)\n")
-    if before == after:
+    if "content" not in difference.what and difference.what != "is missing":
         return dict(header, before=difference.what + "\n", after="%(owner)s:%(group)s %(mode)s\n" % entry)
+    before, after = _text(difference.before), _text(content(entry))
+    if before is None or after is None:
+        return dict(header, before="(no text)\n", after="(another content)\n")
     return dict(header, before=before, after=after)
+
+
+def _text(content_):
+    """The beginning of a content as a text; None if it is none."""
+    shown_ = content_[:_SHOWN]
+    try:
+        return shown_.decode()
+    except UnicodeDecodeError as error:
+        return shown_[: error.start].decode() if error.start > _SHOWN - 4 else None  # cut within a character
 
 
 def _ids(host, entry):
@@ -176,59 +191,66 @@ def _ids(host, entry):
     return uid, gid
 
 
-def lay_folders(host, found):
-    """Make folders, and give those that are there their rights.
-
-    :return: list of the paths that were not there before.
-    """
-    made = []
-    for difference in found:
-        entry = difference.entry
-        uid, gid = _ids(host, entry)
-        if difference.what == "is missing":
-            made += make_parents(entry["path"])
-            with paths.parent(entry["path"]) as (descriptor, name):
-                os.mkdir(name, 0o700, dir_fd=descriptor)
-            made.append(entry["path"])
-        path = os.path.realpath(entry["path"])
-        with paths.folder(path, {path: os.stat(path).st_uid}) as descriptor:
-            os.fchown(descriptor, uid, gid)
-            os.fchmod(descriptor, int(entry["mode"], 8))
-    return made
+def to_make(folders, found):
+    """The folders that are not there and will be made: those of the state, and above them and above files."""
+    wanted = {one.entry["path"] for one in folders if one.what == "is missing"}
+    for path in [*wanted, *(one.entry["path"] for one in found if not one.entry["made"])]:
+        wanted.update(_missing_above(path))
+    return sorted(wanted)
 
 
-def make_parents(path):
-    """Make the folders above a path that are missing, as root's; give back which."""
+def _missing_above(path):
     missing = []
     above = os.path.dirname(path)
     while not os.path.lexists(above):
         missing.insert(0, above)
         above = os.path.dirname(above)
+    return missing
+
+
+def lay_folders(host, state, found):
+    """Make folders, and give those that are there their rights."""
+    known = owners(host, state)
+    for difference in found:
+        entry = difference.entry
+        uid, gid = _ids(host, entry)
+        if difference.what == "is missing":
+            make_parents(entry["path"], known)
+            with paths.saying(entry["path"], "made"), paths.parent(entry["path"], known) as (descriptor, name):
+                os.mkdir(name, 0o700, dir_fd=descriptor)
+        path = os.path.realpath(entry["path"])
+        with paths.saying(path, "given its rights"), paths.folder(path, {**known, path: paths.TO_BE_MENDED}) as folder:
+            os.fchown(folder, uid, gid)
+            os.fchmod(folder, int(entry["mode"], 8))
+
+
+def make_parents(path, known):
+    """Make the folders above a path that are missing, as root's; give back which."""
+    missing = _missing_above(path)
     for folder in missing:
-        with paths.parent(folder) as (descriptor, name):
+        with paths.saying(folder, "made"), paths.parent(folder, known) as (descriptor, name):
             os.mkdir(name, 0o755, dir_fd=descriptor)
     return missing
 
 
 @contextlib.contextmanager
 def all_staged(host, state, found):
-    """Lay files beside those that they are to replace and validate each; nothing of them stays if that fails.
+    """Lay files beside those that they are to replace and validate each; nothing of them stays if that fails, nor of
+    the folders that were made for them.
 
     :return: for the C(with) statement: a function that puts them into their places.
     :raises StateError: one is not valid, or there is no room.
     """
-    known, waiting = owners(host, state), {}
+    known, waiting, fresh = owners(host, state), {}, []
     try:
         for difference in found:
             entry = difference.entry
             path, (uid, gid) = entry["path"], _ids(host, entry)
             if entry["made"]:
                 continue
-            try:
-                with paths.parent(path, known) as (descriptor, name):
-                    paths.stage(descriptor, name, content(entry), (uid, gid, int(entry["mode"], 8)))
-            except OSError as error:
-                raise StateError("%s can't be written: %s" % (path, error.strerror)) from error
+            fresh += make_parents(path, known)
+            with paths.saying(path, "written"), paths.parent(path, known) as (descriptor, name):
+                paths.stage(descriptor, name, content(entry), (uid, gid, int(entry["mode"], 8)))
             waiting[path] = os.path.join(os.path.dirname(path), paths.staged(os.path.basename(path)))
         for difference in found:
             validate(difference.entry, waiting)
@@ -238,7 +260,7 @@ def all_staged(host, state, found):
                 if difference.entry["made"]:
                     _give_rights(host, difference.entry, known)
             for path in list(waiting):
-                with paths.parent(path, known) as (descriptor, name):
+                with paths.saying(path, "replaced"), paths.parent(path, known) as (descriptor, name):
                     paths.replace(descriptor, name)
                 del waiting[path]
 
@@ -247,6 +269,7 @@ def all_staged(host, state, found):
         for path in waiting.values():
             with contextlib.suppress(OSError, StateError):
                 paths.remove(path, known)
+        remove_empty(fresh)
 
 
 def _give_rights(host, entry, known):
@@ -291,7 +314,13 @@ def validate(entry, waiting):
             run(words, _VALIDATE_SECONDS)
         except StateError as error:
             because = entry["otherwise"] or "%s is not valid" % entry["path"]
-            raise StateError("%s (%s)" % (because, str(error).replace(tried, entry["path"]))) from error
+            if entry["secret"]:  # what the program says may have a line of it
+                said = "'%s' does not take it" % " ".join(words)
+            else:
+                said = str(error)
+            for path, place in {**waiting, entry["path"]: tried}.items():
+                said = said.replace(place, path)
+            raise StateError("%s (%s)" % (because, said)) from (None if entry["secret"] else error)
 
 
 @contextlib.contextmanager
@@ -310,11 +339,15 @@ def _as_if_in_place(entry, waiting):
         yield file.name
 
 
-def others(state):
-    """What lies where the state says that only the measure and packages lay something."""
-    ours = {entry["path"] for entry in state["files"]} | {entry["path"] for entry in state["folders"]}
-    found = [path for pattern in state["nothing_else_in"] for path in sorted(glob.glob(pattern)) if path not in ours]
-    return [path for path in found if not of_a_package(path)]
+def others(state, gone=()):
+    """What lies where the state says that only the measure and packages lay something.
+
+    :param gone: what is the measure's own, too, though in the state no more.
+    """
+    ours = {entry["path"] for entry in [*state["files"], *state["folders"]]} | set(gone)
+    found = {path for pattern in state["nothing_else_in"] for path in glob.glob(pattern)} - ours
+    found = {path for path in found if not any(one.startswith(path + "/") for one in ours)}
+    return [path for path in sorted(found) if not of_a_package(path)]
 
 
 def of_a_package(path):
@@ -326,20 +359,30 @@ def of_a_package(path):
 
 
 def remove(host, state, wanted, keep):
-    """Remove files and folders that are ours.
+    """Remove files and folders that are ours, and what a run that was broken off left beside them.
 
     :param list wanted: their paths.
-    :param keep: those that stay.
+    :param keep: those that stay, and with them the folders in which they lie.
     :return: sentences on what was done.
     """
     known = owners(host, state)
+    wanted = {path for path in wanted if path not in keep and not any(one.startswith(path + "/") for one in keep)}
     done = []
-    for path in sorted(set(wanted), reverse=True):
+    for path in sorted(wanted):
         if any(path.startswith(one + "/") for one in wanted):
             continue  # it goes with the folder, whose account may be gone with its package
-        if path not in keep and not any(one.startswith(path + "/") for one in keep) and paths.remove(path, known):
+        sweep([path], known)
+        if paths.remove(path, known):
             done.append("removed " + path)
     return done
+
+
+def sweep(wanted, known):
+    """Remove what a run that was broken off left beside these files."""
+    for path in wanted:
+        waiting = os.path.join(os.path.dirname(path), paths.staged(os.path.basename(path)))
+        if os.path.lexists(waiting):
+            paths.remove(waiting, known)
 
 
 def remove_empty(folders):

@@ -72,31 +72,29 @@ def _lay_down(host, state, beforehand, check, done):
     installed = packages.install(host, beforehand["packages"], beforehand["debconf"], check)
     done.words += installed
     done.words += accounts.lay(host, state, check)
-    made_folders = files.folder_differences(host, state)
-    done.words += ["%s: %s" % (one.entry["path"], one.what) for one in made_folders]
-    made = [] if check else files.lay_folders(host, made_folders)
-    found = files.differences(host, state)
-    done.words += ["%s: %s" % (one.entry["path"], one.what) for one in found]
-    done.diff += [files.as_ansible_diff(one) for one in found]
-    gone = removing.no_longer(state, known)
-    gone_files = [path for path in gone.paths if os.path.lexists(path)]
-    others = files.others(state)
-    owed = units.owed_for(state, [one.entry["path"] for one in found] + gone_files + units.to_mask(host, state))
-    if known:
-        owed += [one for one in known["owed"] if one not in owed]
-    if check:
-        files.try_out(found, packages_lack=bool(installed))
-        done.words += kernel.differences(state)
-        done.words += ["removed " + path for path in gone_files] + ["set %s aside" % path for path in others]
-        done.words += ["%s: %s" % (entry["name"], what) for entry, what in units.differences(host, state)]
-        done.words += ["%s %s" % (verb, name) for verb, name in owed]
+    plan = _plan(host, state, known)
+    if not check:
+        _put_in_place(host, state, known, plan, done)
         return
-    _put_in_place(host, state, known, _Plan(found, made, owed, gone, gone_files, others), done)
+    files.try_out(plan.found, packages_lack=bool(installed))
+    done.words += _words(plan.folders) + _words(plan.found)
+    done.diff += [files.as_ansible_diff(one) for one in plan.found]
+    done.words += kernel.differences(state)
+    done.words += ["set %s aside" % path for path in plan.others]
+    done.words += removing.end_gone(host, plan.gone, check) + ["removed " + path for path in plan.gone_files]
+    done.words += ["%s: %s" % (entry["name"], what) for entry, what in units.differences(host, state, mended=True)]
+    done.words += ["%s %s" % (verb, name) for verb, name in plan.owed if [verb, name] != units.REREAD]
+    done.words += removing.end_packages(host, plan.gone, check)
+
+
+def _words(found):
+    return ["%s: %s" % (one.entry["path"], one.what) for one in found]
 
 
 class _Plan(NamedTuple):
-    """What is to be done to files and units, found before the first of them is touched; C(made) and C(owed) change."""
+    """What is to be done to files and units, found before the first of them is touched; C(owed) is worked off."""
 
+    folders: list
     found: list
     made: list
     owed: list
@@ -105,62 +103,88 @@ class _Plan(NamedTuple):
     others: list
 
 
+def _plan(host, state, known):
+    folders = files.folder_differences(host, state)
+    found = files.differences(host, state, folders)
+    gone = removing.no_longer(state, known)
+    gone_files = [path for path in gone.paths if os.path.lexists(path)]
+    others = files.others(state, gone_files)
+    foreign = units.to_set_aside(host, state, gone_files)
+    changed = [one.entry["path"] for one in found] + gone_files + others + [path for _name, path in foreign]
+    owed = units.owed_for(state, changed + units.to_mask(host, state), [name for name, _path in foreign])
+    if known:
+        # What a run that was broken off left. A unit that is in the state no more is ended instead.
+        named = [units.REREAD[1], *(one["name"] for one in state["units"])]
+        owed += [one for one in known["owed"] if one not in owed and one[1] in named]
+    return _Plan(folders, found, files.to_make(folders, found), owed, gone, gone_files, others)
+
+
 def _put_in_place(host, state, known, plan, done):
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    aside = os.path.join(manifest.SET_ASIDE, now)
     before = list(known["made"]) if known else []
-    fresh = []
+    if plan.folders or plan.found or plan.owed:
+        _note(state, known, plan)
+    both = dict(state, **{key: [*(known["state"][key] if known else []), *state[key]] for key in ("files", "folders")})
+    began = False
     try:
-        for difference in plan.found:
-            fresh += files.make_parents(difference.entry["path"])
-        plan.made.extend([path for path in fresh if path not in before])
+        files.lay_folders(host, state, plan.folders)
+        done.words += _words(plan.folders)
+        files.sweep([one["path"] for one in both["files"]], files.owners(host, both))
         with files.all_staged(host, state, plan.found) as replace:
-            if plan.found or plan.owed:
-                _note(state, known, plan)
+            began = True
             replace()
     except BaseException:
-        files.remove_empty(fresh)
+        if not began:
+            _take_back(state, known, plan)
         raise
+    done.words += _words(plan.found)
+    done.diff += [files.as_ansible_diff(one) for one in plan.found]
     done.words += kernel.lay(state, check=False)
-    set_aside = [paths.set_aside(path, os.path.join(manifest.SET_ASIDE, now)) for path in plan.others]
-    done.words += ["set %s aside, to %s" % pair for pair in zip(plan.others, set_aside)]
-    plan.owed.extend([one for one in units.owed_for(state, plan.others) if one not in plan.owed])
+    for path in plan.others:
+        done.words.append("set %s aside, to %s" % (path, paths.set_aside(path, aside)))
     done.words += removing.end_gone(host, plan.gone)
-    done.words += files.remove(host, state, plan.gone_files, ())
-    cleared, changed = units.clear(host, state, now)
-    done.words += cleared
-    plan.owed.extend([["restart", name] for name in changed if ["restart", name] not in plan.owed])
-    if plan.owed or cleared or _unit_files(plan) or _stale(host, state):
-        _note(state, known, plan)
+    done.words += files.remove(host, both, plan.gone_files, plan.gone.keep)
+    done.words += units.clear(host, state, aside)
+    if units.REREAD in plan.owed or units.stale(host, state):
         units.reload_systemd()
         host.forget()
-    done.words += units.settle(host, state, plan.owed, lambda one: _pay(state, known, plan, one))
+        done.words += [] if units.REREAD in plan.owed else ["had systemd read its unit files again"]
+        _pay(state, known, plan, units.REREAD)
+    units.settle(host, state, plan.owed, lambda one: _pay(state, known, plan, one), done.words.append)
     done.words += removing.end_packages(host, plan.gone)
-    _note(state, None, plan, before)
+    files.remove_empty({*before, *plan.made} - {one["path"] for one in state["folders"]})
+    _note_end(state, plan, before)
 
 
-def _unit_files(plan):
-    touched = [one.entry["path"] for one in plan.found] + plan.gone_files
-    return [path for path in touched if path.startswith("/etc/systemd/")]
+def _take_back(state, known, plan):
+    """No file was replaced: the manifest says again what it said, but for the folders that were made."""
+    made = [path for path in plan.made if os.path.isdir(path)]
+    if known is None and not made:
+        manifest.remove(state["role"])
+        return
+    was = known["state"] if known else dict(state, files=[], folders=[], units=[])
+    manifest.write(
+        state["role"], was, sorted({*made, *(known["made"] if known else ())}), known["owed"] if known else []
+    )
 
 
-def _stale(host, state):
-    properties = host.units([entry["name"] for entry in state["units"]]).values()
-    return any(one["NeedDaemonReload"] == "yes" for one in properties)
-
-
-def _note(state, known, plan, made=None):
+def _note(state, known, plan):
     """Write down what is there, together with what was there before as long as that is not all taken away."""
-    made = list(known["made"]) if known else list(made or [])
     noted = dict(state)
     if known:
         for key in ("files", "folders", "units", "packages", "accounts", "diversions"):
             mine = [_named(one) for one in state[key]]
             noted[key] = [*state[key], *(one for one in known["state"][key] if _named(one) not in mine)]
         noted["keep"] = sorted({*state["keep"], *known["state"]["keep"]})
-    new = {"state": noted, "made": sorted({*made, *plan.made}), "owed": plan.owed}
-    if known is None and manifest.read(state["role"]) == _as_written(new):
-        return
-    manifest.write(state["role"], noted, new["made"], new["owed"])
+    manifest.write(state["role"], noted, sorted({*(known["made"] if known else ()), *plan.made}), plan.owed)
+
+
+def _note_end(state, plan, before):
+    """Write down what is there now, unless that is what stands there."""
+    made = sorted(path for path in {*before, *plan.made} if os.path.isdir(path))
+    if manifest.read(state["role"]) != _as_written({"state": state, "made": made, "owed": plan.owed}):
+        manifest.write(state["role"], state, made, plan.owed)
 
 
 def _as_written(document):
@@ -199,16 +223,17 @@ def _differences(host, state):
     found = ["%s is not installed" % one["name"] for one in packages.missing(host, state["packages"])]
     found += packages.divert(host, state["diversions"], check=True)
     found += [sentence for sentence, _command in accounts.differences(host, state)]
-    found += ["%s: %s" % (one.entry["path"], one.what) for one in files.folder_differences(host, state)]
-    found += ["%s: %s" % (one.entry["path"], one.what) for one in files.differences(host, state)]
+    folders = files.folder_differences(host, state)
+    found += _words(folders) + _words(files.differences(host, state, folders))
     found += kernel.differences(state)
-    found += ["%s lies where only the measure lays something" % path for path in files.others(state)]
     found += ["%s: %s" % (entry["name"], what) for entry, what in units.differences(host, state)]
+    gone = removing.no_longer(state, known).paths
+    found += ["%s lies where only the measure lays something" % path for path in files.others(state, gone)]
     if known is None:
         found.append("it has no manifest here")
     else:
         found += ["%s is owed: %s" % tuple(one[::-1]) for one in known["owed"]]
-        found += ["%s is no longer laid down" % path for path in removing.no_longer(state, known).paths]
+        found += ["%s is no longer laid down" % path for path in gone]
     return found
 
 

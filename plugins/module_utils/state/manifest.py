@@ -20,6 +20,14 @@ SET_ASIDE = "/var/lib/order82/set_aside"
 KEYS = {"state": dict, "made": list, "owed": list}
 """C(made): folders that were not there; they go with what lies in them. C(owed): what systemd is still to be asked
 for."""
+_ENTRIES = {
+    "files": ("path", "secret", "sha256"),
+    "folders": ("path", "owner"),
+    "units": ("name", "package", "masked"),
+    "packages": ("name",),
+    "accounts": ("name",),
+}
+_TEXTS = ("groups", "diversions", "leftovers", "keep")
 
 
 def place(role):
@@ -42,11 +50,26 @@ def read(role):
         return None
     try:
         document = json.loads(found[0])
-        if not all(isinstance(document[key], kind) for key, kind in KEYS.items()):
+        if not all(isinstance(document[key], kind) for key, kind in KEYS.items()) or not _is_ours(document):
             raise ValueError("another form")
     except (ValueError, TypeError, KeyError) as error:
         raise StateError("%s is damaged (%s): remove it, then apply the measure" % (path, error)) from error
     return document
+
+
+def _is_ours(document):
+    """Whether all of it has the form that the rest of the code counts on."""
+    state = document["state"]
+    pairs = all(isinstance(one, list) and len(one) == 2 and _texts(one) for one in document["owed"])
+    entries = all(
+        isinstance(state[key], list) and all(key in one for one in state[key] for key in keys)
+        for key, keys in _ENTRIES.items()
+    )
+    return pairs and entries and _texts(document["made"]) and all(_texts(state[key]) for key in _TEXTS)
+
+
+def _texts(value):
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def write(role, state, made, owed):
@@ -62,7 +85,13 @@ def write(role, state, made, owed):
 
 def remove(role):
     """Forget a measure that is gone."""
+    paths.remove(os.path.join(FOLDER, paths.staged(role + ".json")))
     paths.remove(place(role))
+    tidy()
+
+
+def tidy():
+    """Remove the folders in which there is nothing any more."""
     for folder in (FOLDER, os.path.dirname(FOLDER)):
         with contextlib.suppress(OSError):
             os.rmdir(folder)

@@ -62,11 +62,18 @@ def divert(host, wanted, check):
     return done
 
 
-def undivert(host, gone):
-    """Give files of packages their names back."""
+def undivert(host, gone, check=False):
+    """Give files of packages their names back.
+
+    :return: sentences on what was done.
+    """
+    done = []
     for path in gone:
         if host.diversions.get(path) == path + ".dpkg-dist":
-            run(["dpkg-divert", "--quiet", "--local", "--rename", "--remove", path])
+            done.append("gave %s back to its package" % path)
+            if not check:
+                run(["dpkg-divert", "--quiet", "--local", "--rename", "--remove", path])
+    return done
 
 
 def install(host, wanted, debconf, check):
@@ -133,8 +140,10 @@ def answer(lines, names):
         path = "/var/lib/order82/debconf"
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         paths.write(path, ("\n".join(lines) + "\n").encode())
-        run(["debconf-set-selections", path])
-        os.unlink(path)
+        try:
+            run(["debconf-set-selections", path])
+        finally:
+            os.unlink(path)
 
 
 @contextlib.contextmanager
@@ -184,7 +193,7 @@ def refuse_to_purge(host, names):
         )
 
 
-def purge(host, names):
+def purge(host, names, check=False):
     """Remove packages with their settings.
 
     :return: sentences on what was done.
@@ -194,6 +203,7 @@ def purge(host, names):
     there = [name for name in names if name in host.packages]
     if not there:
         return []
-    run([*_APT, "purge", *there], _SECONDS, _ENVIRONMENT)
-    host.forget()
+    if not check:
+        run([*_APT, "purge", *there], _SECONDS, _ENVIRONMENT)
+        host.forget()
     return ["removed " + " ".join(there)]

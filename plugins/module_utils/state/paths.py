@@ -19,8 +19,22 @@ from .errors import StateError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LINKS = 40  # as the kernel's own limit (path_resolution(7))
+TO_BE_MENDED = -1
+"""Stands for the number of a folder's account where the folder is to get its rights before anything is done in it."""
 STAGED = ".order82"
 """How the name of a file ends that waits for the other files of its measure, beside the one that it replaces."""
+
+
+@contextlib.contextmanager
+def saying(path, what):
+    """Name the path where a call of the system fails, which knows only a descriptor and a name.
+
+    :raises StateError: in place of OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StateError("%s can't be %s: %s" % (path, what, error.strerror or error)) from error
 
 
 def _owner(uid):
@@ -32,6 +46,8 @@ def _owner(uid):
 
 def _refuse_writers(found, path, owners):
     """Only root may have placed what lies in a folder, or the account whose folder the state says that it is."""
+    if owners.get(path) == TO_BE_MENDED:
+        return
     if found.st_uid != 0 and owners.get(path) != found.st_uid:
         raise StateError(
             "%s belongs to %s and not to root: give it back to root (chown)" % (path, _owner(found.st_uid))
@@ -118,13 +134,16 @@ def read(descriptor, name, path, most=None):
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        raise StateError("%s is a symlink where a file should be: remove it" % path) from error
+        if error.errno == errno.ELOOP:
+            raise StateError("%s is a symlink where a file should be: remove it" % path) from error
+        if error.errno == errno.ENXIO:  # a socket
+            raise StateError("%s is no file: move away what lies there" % path) from error
+        raise StateError("%s can't be read: %s" % (path, error.strerror)) from error
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise StateError("%s is no file: move away what lies there" % path)
     with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise StateError("%s is no file: move away what lies there" % path)
         return file.read(-1 if most is None else most), found
 
 
@@ -165,7 +184,7 @@ def replace(descriptor, name):
 
 def write(path, content, mode=0o600):
     """Write a file of root's own in one step."""
-    with parent(path) as (descriptor, name):
+    with saying(path, "written"), parent(path) as (descriptor, name):
         stage(descriptor, name, content, (0, 0, mode))
         replace(descriptor, name)
 
@@ -178,7 +197,7 @@ def remove(path, owners=None):
     found = look(path, owners)
     if found is None:
         return False
-    with parent(path, owners) as (descriptor, name):
+    with saying(path, "removed"), parent(path, owners) as (descriptor, name):
         if stat.S_ISDIR(found.st_mode):
             # By descriptors and without following: Python does so on Linux (shutil.rmtree.avoids_symlink_attacks).
             shutil.rmtree("/proc/self/fd/%d/%s" % (descriptor, name))
@@ -190,6 +209,7 @@ def remove(path, owners=None):
 def set_aside(path, to):
     """Move what somebody else put there into a folder of root's own, where it is evidence."""
     target = os.path.join(to, path.strip("/").replace("/", "__"))
-    os.makedirs(to, 0o700, exist_ok=True)
-    shutil.move(path, target)
+    with saying(path, "set aside"):
+        os.makedirs(to, 0o700, exist_ok=True)
+        shutil.move(path, target)
     return target

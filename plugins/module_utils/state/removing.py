@@ -15,11 +15,11 @@ _DROP_IN = ".d/order82.conf"
 
 
 class Gone(NamedTuple):
-    """What was laid down and is in the state no more."""
+    """What was laid down and is in the state no more; and C(keep), the paths and names that stay."""
 
     paths: list
-    folders: list
     units: list
+    masked: list
     packages: list
     diversions: list
     keep: tuple
@@ -35,26 +35,34 @@ def no_longer(state, known):
 
     :param known: the manifest, or None.
     """
-    ours = {one["path"] for one in state["files"] + state["folders"]}
+    was = (
+        known["state"]
+        if known
+        else {"files": [], "folders": [], "units": [], "packages": [], "diversions": [], "keep": []}
+    )
+    keep = {*was["keep"], *state["keep"]}
+    ours = {one["path"] for one in state["files"] + state["folders"]} | keep
     named = {one["name"] for one in state["units"]}
-    if known is None:
-        old = [path for path in _formerly(state) if path not in ours and os.path.basename(path) not in named]
-        return Gone(old, [], [one for one in _units_of(old) if one not in named], [], [], ())
-    was, keep = known["state"], {*known["state"]["keep"], *state["keep"]}
-    paths = [one["path"] for one in was["files"] if one["path"] not in ours and one["path"] not in keep]
-    folders = [one["path"] for one in was["folders"] if one["path"] not in ours and one["path"] not in keep]
+    # Where a run was broken off there may be a manifest already, and yet what was there before the first.
+    old = [path for path in _formerly(state) if os.path.basename(path) not in named]
+    own_files = [one["path"] for one in was["files"]]
+    # A folder that was there before may have in it what others laid down.
+    folders = [one["path"] for one in was["folders"] if one["path"] in known["made"]]
+    gone = sorted(
+        path for path in {*own_files, *folders, *old} - ours if not any(one.startswith(path + "/") for one in ours)
+    )
     installed = {one["name"] for one in state["packages"]}
+    packages_ = [one["name"] for one in was["packages"] if one["name"] not in installed and one["name"] not in keep]
+    ended = [
+        one["name"] for one in was["units"] if units.fragment(one["name"]) in own_files or one["package"] in packages_
+    ]
     return Gone(
-        sorted({*paths, *folders}),
-        folders,
-        [
-            one
-            for one in [one["name"] for one in was["units"]] + _units_of(paths)
-            if one not in named and one not in keep
-        ],
-        [one["name"] for one in was["packages"] if one["name"] not in installed and one["name"] not in keep],
+        gone,
+        [one for one in dict.fromkeys([*ended, *_units_of(gone)]) if one not in named and one not in keep],
+        [one["name"] for one in was["units"] if one["masked"] and one["name"] not in {*named, *keep}],
+        packages_,
         [one for one in was["diversions"] if one not in state["diversions"] and one not in keep],
-        tuple(sorted(keep)),
+        tuple(sorted(ours)),
     )
 
 
@@ -70,16 +78,22 @@ def _units_of(paths):
     return found
 
 
-def end_gone(host, gone):
-    """Stop units that are in the state no more, before their files go."""
-    return units.end(host, list(dict.fromkeys(reversed(gone.units))))
-
-
-def end_packages(host, gone):
-    """Remove packages that are in the state no more, and give back what was set aside for them."""
-    done = packages.purge(host, _not_of_others(gone.packages))
-    packages.undivert(host, gone.diversions)
+def end_gone(host, gone, check=False):
+    """Stop units that are in the state no more, before their files go; one of a package that stays goes on as that has
+    it."""
+    done = units.end(host, list(reversed(gone.units)), check=check)
+    for name in gone.masked:
+        if host.units([name])[name]["UnitFileState"].startswith("masked"):
+            done.append("unmasked " + name)
+            if not check:
+                units.run(["systemctl", "unmask", name])
     return done
+
+
+def end_packages(host, gone, check=False):
+    """Remove packages that are in the state no more, and give back what was set aside for them."""
+    done = packages.purge(host, _not_of_others(gone.packages), check)
+    return done + packages.undivert(host, gone.diversions, check)
 
 
 def _not_of_others(names, role=None):
@@ -108,6 +122,8 @@ def take_away(host, state, check, done):
     :raises StateError: it goes last, and another measure is still there.
     """
     if not still_there(state):
+        if not check:
+            manifest.tidy()
         return
     role = state["role"]
     if state["goes_last"]:
@@ -141,7 +157,8 @@ def take_away(host, state, check, done):
     done.words += files.remove(host, was, gone, keep)
     # The second: versions before the first manifest did not write down which folders they had made.
     files.remove_empty([*known["made"], *(os.path.dirname(path) for path in own_files if path.endswith(_DROP_IN))])
-    units.reload_systemd()
+    if names or any(path.startswith(units.OWN) for path in gone):
+        units.reload_systemd()
     done.words += accounts.remove(
         host,
         [one["name"] for one in was["accounts"] if one["name"] not in keep],

@@ -12,9 +12,12 @@ from .errors import StateError
 from .host import run
 
 OWN = "/etc/systemd/system/"
+REREAD = ["daemon-reload", "systemd"]
+"""Is owed where a unit file changed: systemd is to read them again."""
 _PACKAGED = ("/usr/lib/systemd/", "/lib/systemd/", "/run/systemd/generator")
 _AT_BOOT = ("enabled", "static", "alias", "indirect", "generated", "linked")
 _RUNS = ("active", "reloading", "activating", "refreshing")
+_FROZEN = ("frozen", "freezing")
 _SECONDS = 600
 """So long a unit may take to start or to stop; one that runs to its end, such as a first backup, too."""
 _WORDS = 10
@@ -29,25 +32,25 @@ def fragment(name):
     return OWN + (stem + "@." + rest.rpartition(".")[2] if at else name)
 
 
-def files_of(name, state):
-    """The files of the state that a unit is made of."""
+def _makes(path, name):
+    """Whether a file that a measure may lay down is one that this unit is made of."""
     own = fragment(name)
-    return [
-        one["path"]
-        for one in state["files"]
-        if one["path"] == own or one["path"].startswith((own + ".d/", OWN + name + ".d/"))
-    ]
+    return path == own or path.startswith((own + ".d/", OWN + name + ".d/"))
 
 
 def foreign(properties, state):
     """Files a unit is made of that neither the measure nor a package brought."""
     ours = {entry["path"] for entry in state["files"]}
-    made_of = [properties["FragmentPath"], *properties["DropInPaths"].split()]
+    masked = properties["LoadState"] == "masked"  # then the fragment is the link that masks it
+    made_of = [*([] if masked else [properties["FragmentPath"]]), *properties["DropInPaths"].split()]
     return [path for path in made_of if path and path not in ours and not path.startswith(_PACKAGED)]
 
 
-def made_otherwise(name, properties, entry, state):
-    """How a unit is other than laid down, whether it runs or not: sentences."""
+def made_otherwise(name, properties, entry, state, mended=False):
+    """How a unit is other than laid down, whether it runs or not: sentences.
+
+    :param mended: only what an apply mends.
+    """
     found = []
     masked = properties["UnitFileState"].startswith("masked") or properties["LoadState"] == "masked"
     if entry["masked"]:
@@ -56,13 +59,15 @@ def made_otherwise(name, properties, entry, state):
         return ["is masked"]
     if properties["LoadState"] not in ("loaded", "not-found"):
         found.append("can't be loaded (%s)" % properties["LoadState"])
-    found += ["is made of %s, too" % path for path in foreign(properties, state)]
+    found += [
+        "is made of %s, too" % path for path in foreign(properties, state) if _is_of_one(path, name) or not mended
+    ]
     own = fragment(name)
     if properties["FragmentPath"] not in ("", own) and any(one["path"] == own for one in state["files"]):
         found.append("is not made of %s" % own)
     if properties["NeedDaemonReload"] == "yes":
         found.append("was changed and not read again by systemd")
-    if properties["FreezerState"] in ("frozen", "freezing", "frozen-by-parent"):
+    if properties["FreezerState"] in _FROZEN or (properties["FreezerState"] == "frozen-by-parent" and not mended):
         found.append("is frozen")
     at_boot = properties["UnitFileState"] in _AT_BOOT
     if entry["enabled"] is True and not at_boot:
@@ -71,7 +76,7 @@ def made_otherwise(name, properties, entry, state):
         found.append("starts at boot")
     # While what it starts runs, a timer has none yet.
     waits = properties["ActiveState"] == "active" and properties["SubState"] != "running"
-    if name.endswith(".timer") and waits and not _has_next(properties):
+    if name.endswith(".timer") and waits and not (mended or _has_next(properties)):
         found.append("has no next time")
     return found
 
@@ -85,8 +90,11 @@ def _has_next(properties):
     )
 
 
-def differences(host, state):
-    """What is not as the state says, as tuples of the unit's entry and a sentence."""
+def differences(host, state, mended=False):
+    """What is not as the state says, as tuples of the unit's entry and a sentence.
+
+    :param mended: only what an apply mends.
+    """
     found = []
     units = host.units([entry["name"] for entry in state["units"]])
     for entry in state["units"]:
@@ -94,7 +102,7 @@ def differences(host, state):
         missing = properties["LoadState"] == "not-found" and not entry["masked"]
         if missing and entry["enabled"] is not True and entry["running"] is not True:
             continue  # what is not there neither runs nor starts
-        said = made_otherwise(entry["name"], properties, entry, state)
+        said = made_otherwise(entry["name"], properties, entry, state, mended)
         runs = properties["ActiveState"] in _RUNS
         if entry["running"] is True and not runs:
             said.append("does not run (%s)" % properties["ActiveState"])
@@ -106,18 +114,19 @@ def differences(host, state):
     return found
 
 
-def owed_for(state, changed):
+def owed_for(state, changed, altered=()):
     """What systemd is to be asked for since these files, packages or units changed.
 
     :param changed: paths of files, and names of units.
-    :return: list of C([verb, unit]), the verbs being restart, reload and start.
+    :param altered: units that are made of something that goes.
+    :return: list of C([verb, unit]), the verbs being restart, reload and start, and daemon-reload for systemd itself.
     """
-    owed = []
+    owed = [list(REREAD)] if altered or any(path.startswith(OWN) for path in changed) else []
     for entry in state["units"]:
         name = entry["name"]
         reloads = _among(entry["reload_for"], changed)
-        own = set(files_of(name, state)) - set(reloads) if entry["running"] is True else set()
-        if _among(entry["restart_for"], changed) or own & set(changed):
+        own = [path for path in changed if _makes(path, name) and path not in reloads]
+        if _among(entry["restart_for"], changed) or name in altered or (own and entry["running"] is True):
             owed.append(["restart", name])
         elif reloads:
             owed.append(["reload", name])
@@ -145,31 +154,50 @@ def reload_systemd():
     run(["systemctl", "daemon-reload"], _SECONDS)
 
 
-def clear(host, state, now):
+def stale(host, state):
+    """Whether systemd has one of the units otherwise than it lies on the disk."""
+    properties = host.units([entry["name"] for entry in state["units"]]).values()
+    return any(one["NeedDaemonReload"] == "yes" for one in properties)
+
+
+def to_set_aside(host, state, gone=()):
+    """Files of somebody else that a unit is made of, as tuples of the unit and the path.
+
+    One for all units of a kind (service.d) may be the machine's own, so the check names it and it stays.
+    """
+    found = []
+    units = host.units([entry["name"] for entry in state["units"]])
+    for entry in state["units"]:
+        name = entry["name"]
+        for path in [] if entry["masked"] else foreign(units[name], state):
+            # systemd remembers a file that is gone until it reads them all again.
+            if _is_of_one(path, name) and path not in gone and os.path.lexists(path):
+                found.append((name, path))
+    return found
+
+
+def clear(host, state, aside):
     """Take away what keeps a unit from being what was laid down: other files, a mask, frost.
 
-    :param str now: the time, for the name of the folder of what is set aside.
-    :return: list of sentences on what was done, and of the units to which it was done.
+    :param str aside: the folder to which is moved what somebody else put there.
+    :return: sentences on what was done.
     """
-    done, changed = [], []
+    done = []
+    for name, path in to_set_aside(host, state):
+        if os.path.lexists(path):  # two units may share a template's
+            done.append("%s: set %s aside, to %s" % (name, path, paths.set_aside(path, aside)))
     units = host.units([entry["name"] for entry in state["units"]])
     for entry in state["units"]:
         name, properties = entry["name"], units[entry["name"]]
-        for path in foreign(properties, state):
-            # One for all units of a kind (service.d) may be the machine's own, so the check names it and it stays.
-            if _is_of_one(path, name):
-                done.append(
-                    "%s: set %s aside, to %s"
-                    % (name, path, paths.set_aside(path, os.path.join(manifest.SET_ASIDE, now)))
-                )
-                changed.append(name)
         if not entry["masked"] and properties["UnitFileState"].startswith("masked"):
             run(["systemctl", "unmask", *(["--runtime"] if "runtime" in properties["UnitFileState"] else []), name])
             done.append("%s: unmasked" % name)
-        if properties["FreezerState"] in ("frozen", "freezing"):
+            host.forget()
+        if properties["FreezerState"] in _FROZEN:
             run(["systemctl", "thaw", name])
             done.append("%s: thawed" % name)
-    return done, changed
+            host.forget()
+    return done
 
 
 def _is_of_one(path, name):
@@ -178,48 +206,50 @@ def _is_of_one(path, name):
     return os.path.basename(path) in own or os.path.basename(os.path.dirname(path)) in [one + ".d" for one in own]
 
 
-def settle(host, state, owed, paid):
+def settle(host, state, owed, paid, say):
     """Bring units into the state that they are to be in, in the order of the list, each with what it is owed.
 
     :param list owed: from C(owed_for), and what an earlier run left.
     :param paid: called with what is not owed any more.
-    :return: sentences on what was done.
+    :param say: called with sentences on what was done.
     :raises StateError: one does not start; its last lines are said.
     """
-    done = []
     for entry in state["units"]:
         name = entry["name"]
         properties = host.units([name])[name]
         mine = [verb for verb, unit in owed if unit == name]
-        done += (
-            _mask(name, properties) if entry["masked"] else _at_boot(entry, properties) + _run(entry, properties, mine)
-        )
+        for step in (_mask,) if entry["masked"] else (_at_boot, _run):
+            said = step(entry, properties, mine)
+            if said:
+                say(said)
+                host.forget()  # what one unit does may change another
         if "start" in mine or (entry["until"] and not glob.glob(entry["until"])):
             _ask("start", name, _FIRST_SECONDS)
-            done.append("ran " + name)
+            say("ran " + name)
+            host.forget()
         for verb in mine:
             paid([verb, name])
     host.forget()
     _refuse_fallen(host, [entry["name"] for entry in state["units"] if entry["running"] is True])
-    return done
 
 
-def _mask(name, properties):
+def _mask(entry, properties, _mine):
+    name = entry["name"]
     if properties["UnitFileState"].startswith("masked"):
-        return []
+        return ""
     run(["systemctl", "mask", "--now", name], _SECONDS)
-    return ["masked " + name]
+    return "masked " + name
 
 
-def _at_boot(entry, properties):
+def _at_boot(entry, properties, _mine):
     name, state = entry["name"], properties["UnitFileState"]
     if entry["enabled"] is True and state not in _AT_BOOT:
         run(["systemctl", "enable", name])
-        return ["enabled " + name]
+        return "enabled " + name
     if entry["enabled"] is False and state in ("enabled", "enabled-runtime"):
         run(["systemctl", "disable", name])
-        return ["disabled " + name]
-    return []
+        return "disabled " + name
+    return ""
 
 
 def _run(entry, properties, mine):
@@ -227,25 +257,26 @@ def _run(entry, properties, mine):
     name, runs = entry["name"], properties["ActiveState"] in _RUNS
     if entry["running"] is False:
         if not runs:
-            return []
+            return ""
         run(["systemctl", "stop", name], _SECONDS)
-        return ["stopped " + name]
+        return "stopped " + name
     if "restart" in mine and (runs or entry["running"] is True):
         _ask("restart", name)
-        return [("restarted " if runs else "started ") + name]
+        return ("restarted " if runs else "started ") + name
     if entry["running"] is True and not runs:
         _ask("start", name)
-        return ["started " + name]
+        return "started " + name
     if "reload" in mine:
         _ask("reload-or-restart", name)
-        return ["reloaded " + name]
-    return []
+        return "reloaded " + name
+    return ""
 
 
 def _refuse_fallen(host, names):
-    """A service of the simple kind counts as started before it has read its configuration."""
+    """A service of the simple kind counts as started before it has read its configuration; one of which a condition
+    does not hold is left out, and systemctl says that all went well."""
     for name, properties in host.units(names).items():
-        if properties["ActiveState"] == "failed":
+        if properties["ActiveState"] not in _RUNS:
             raise StateError("%s does not run:\n%s" % (name, last_words(name)))
 
 
@@ -262,7 +293,7 @@ def last_words(name):
     return lines.strip() or "(it said nothing)"
 
 
-def end(host, names, purged=()):
+def end(host, names, purged=(), check=False):
     """Stop units and have them not start again, in this order; systemd forgets how they ended.
 
     :param purged: those whose package goes next, which may be the only one that may stop them (auditd(8)).
@@ -273,11 +304,12 @@ def end(host, names, purged=()):
         properties = host.units([name])[name]
         if properties["LoadState"] == "not-found" and properties["ActiveState"] in ("inactive", ""):
             continue
-        if properties["UnitFileState"] in ("enabled", "enabled-runtime", "linked"):
+        if properties["UnitFileState"] in ("enabled", "enabled-runtime", "linked") and not check:
             run(["systemctl", "disable", name])
         if properties["ActiveState"] not in ("inactive", "failed"):
-            run(["systemctl", "stop", name], _SECONDS, ok=(0, 1, 4) if name in purged else (0,))
             done.append("stopped " + name)
-    if names:
+            if not check:
+                run(["systemctl", "stop", name], _SECONDS, ok=(0, 1, 4) if name in purged else (0,))
+    if names and not check:
         run(["systemctl", "reset-failed", *names], ok=(0, 1))  # 1: it has nothing to forget
     return done
