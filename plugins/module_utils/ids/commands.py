@@ -54,7 +54,7 @@ def command_update(arguments):
 def command_rules(arguments):
     """order82 ids rules"""
     del arguments
-    wrong = rules.lost()
+    wrong = rules.local().lost
     with contextlib.suppress(engine.EngineError, FileNotFoundError):  # it does not run, or has no rules yet
         wrong += rules.unread()
     return {"wrong": wrong}, "; ".join(wrong) or "all local rules are in force", 1 if wrong else 0

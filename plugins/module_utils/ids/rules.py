@@ -8,12 +8,14 @@ import os
 import re
 import shutil
 import time
+from typing import NamedTuple
 
 from .. import processes
 from . import engine
 
 CONFIG = "/etc/suricata/order82.yaml"
 LOCAL = "/etc/order82/ids"
+SITE = "/etc/suricata"
 FOLDER = "/var/lib/order82-ids"
 IN_FORCE = FOLDER + "/rules/suricata.rules"
 SECONDS = 900
@@ -50,10 +52,18 @@ def update(sources):
     return count
 
 
-def lost():
-    """What of the local rules is not in force.
+class Local(NamedTuple):
+    """What came of the local rules: C(lost), sentences; C(switched_off), numbers that the site itself switched off."""
 
-    :return: list of sentences: which rule, by its number, and of which file.
+    lost: list
+    switched_off: list
+
+
+def local():
+    """See whether all local rules are in force as they stand in their files, but for what the site says of them.
+
+    It says so where suricata-update(1) reads it: in disable.conf and modify.conf by number, and in drop.conf. Of two
+    rules with one number the newer is in force, which may be a source's.
     """
     wanted = {}
     for path in sorted(glob.glob(LOCAL + "/*.rules")):
@@ -66,14 +76,33 @@ def lost():
             found = dict(_rules(file, wanted))
     except FileNotFoundError:
         found = {}
-    sentences = []
+    off, modified = _named("disable.conf"), _named("modify.conf")
+    dropping = os.path.exists(os.path.join(SITE, "drop.conf"))
+    lost, switched_off = [], []
     for number, (path, rule) in sorted(wanted.items()):
         name = "rule %d of %s" % (number, os.path.basename(path))
-        if number not in found:
-            sentences.append(name + " is not among those in force")
-        elif found[number] != rule and _revision(found[number]) <= _revision(rule):  # a source may have a newer one
-            sentences.append(name + " is in force with another text")
-    return sentences
+        now = found.get(number)
+        if now is None and number in off:
+            switched_off.append(number)
+        elif now is None:
+            lost.append(name + " is not among those in force")
+        elif number not in modified and now not in _allowed(rule, dropping) and _revision(now) <= _revision(rule):
+            lost.append(name + " is in force with another text")
+    return Local(lost, switched_off)
+
+
+def _allowed(rule, dropping):
+    return (rule, "drop " + rule.partition(" ")[2]) if dropping else (rule,)
+
+
+def _named(name):
+    """The rules that a file of the site names by number, alone or behind that of their group."""
+    try:
+        with open(os.path.join(SITE, name), encoding="utf-8", errors="replace") as file:
+            found = (re.match(r"\s*(?:1\s*:\s*)?(\d+)(?![\d:])", line) for line in file)
+            return {int(one[1]) for one in found if one}
+    except FileNotFoundError:
+        return set()
 
 
 def unread():

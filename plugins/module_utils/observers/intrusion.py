@@ -31,13 +31,15 @@ def _drops(interfaces):
 def _rules():
     try:
         [found] = engine.ask("ruleset-stats")
-        lost = rules.lost() + rules.unread()
+        local = rules.local()
+        lost = local.lost + rules.unread()
     except engine.EngineError as error:
         raise ObservationError(str(error)) from error
     return {
         "loaded": int(found["rules_loaded"]),
         "failed": int(found["rules_failed"]),
         "lost": lost[:_MOST],
+        "switched_off": local.switched_off,
         "age_days": round((time.time() - os.path.getmtime(rules.IN_FORCE)) / 86400, 2),
     }
 
@@ -110,6 +112,7 @@ OBSERVERS = {
             "loaded": "int: rules that it has",
             "failed": "int: rules that it did not understand",
             "lost": "list: sentences on local rules that are not in force, by number and file, at most 20",
+            "switched_off": "list: numbers of local rules that the site switched off (/etc/suricata/disable.conf)",
             "age_days": "float: days since they were put together",
         },
     ),

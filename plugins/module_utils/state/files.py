@@ -314,10 +314,8 @@ def validate(entry, waiting):
             run(words, _VALIDATE_SECONDS)
         except StateError as error:
             because = entry["otherwise"] or "%s is not valid" % entry["path"]
-            if entry["secret"]:  # what the program says may have a line of it
-                said = "'%s' does not take it" % " ".join(words)
-            else:
-                said = str(error)
+            # What the program says of a secret may have a line of it.
+            said = "'%s' does not take it" % " ".join(words) if entry["secret"] else str(error)
             for path, place in {**waiting, entry["path"]: tried}.items():
                 said = said.replace(place, path)
             raise StateError("%s (%s)" % (because, said)) from (None if entry["secret"] else error)

@@ -7,7 +7,7 @@ import fnmatch
 import glob
 import os
 
-from . import manifest, paths
+from . import paths
 from .errors import StateError
 from .host import run
 

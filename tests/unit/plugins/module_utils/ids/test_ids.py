@@ -74,6 +74,8 @@ alert tcp any any -> any 4444 (msg:"a rule of the site"; flags:S; sid:9000001; r
 def compiled(tmp_path, monkeypatch):
     """The file in force, beside our own rules."""
     monkeypatch.setattr(rules, "LOCAL", str(tmp_path))
+    monkeypatch.setattr(rules, "SITE", str(tmp_path / "suricata"))
+    (tmp_path / "suricata").mkdir()
     monkeypatch.setattr(rules, "IN_FORCE", str(tmp_path / "in-force"))
     (tmp_path / "order82.rules").write_text(OURS)
     (tmp_path / "in-force").write_text(COMPILED)
@@ -81,7 +83,7 @@ def compiled(tmp_path, monkeypatch):
 
 
 def test_all_are_in_force(compiled):
-    assert rules.lost() == []
+    assert rules.local().lost == []
 
 
 MISSING = "rule 8200003 of order82.rules is not among those in force"
@@ -101,12 +103,30 @@ ANOTHER = "rule 8200003 of order82.rules is in force with another text"
 def test_a_rule_that_was_taken_out_or_changed_is_named(compiled, was, now, said):
     assert was in COMPILED
     compiled.write_text(COMPILED.replace(was, now))
-    assert rules.lost() == said
+    assert rules.local().lost == said
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "found"),
+    [
+        (("disable.conf", "# ours\n1:8200003  # too many\n"), ("alert tcp any any -> $HOME", "# x"), ([], [8200003])),
+        (("disable.conf", "8200003\n"), ("sid:8200003;", "sid:8200004;"), ([], [8200003])),
+        (("disable.conf", "82000030\n2:8200003\n#8200003\nre:8200003\n"), ("sid:8200003;", "sid:9;"), ([MISSING], [])),
+        (("modify.conf", '8200003 "flags:S" "flags:SA"\n'), ("flags:S; class", "flags:SA; class"), ([], [])),
+        (("drop.conf", "re:flood\n"), ("alert tcp any any -> $HOME", "drop tcp any any -> $HOME"), ([], [])),
+        (("drop.conf", "re:flood\n"), ("alert tcp any any -> $HOME", "pass tcp any any -> $HOME"), ([ANOTHER], [])),
+    ],
+)
+def test_what_the_site_says_of_a_rule_counts(compiled, file, change, found):
+    (compiled.parent / "suricata" / file[0]).write_text(file[1])
+    compiled.write_text(COMPILED.replace(*change))
+    assert compiled.read_text() != COMPILED
+    assert rules.local() == found
 
 
 def test_without_a_file_in_force_all_are_missing(compiled):
     compiled.unlink()
-    assert len(rules.lost()) == 2
+    assert len(rules.local().lost) == 2
     answer, _said, code = command_rules(None)
     assert (len(answer["wrong"]), code) == (2, 1)
 

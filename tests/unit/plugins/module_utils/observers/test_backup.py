@@ -54,12 +54,12 @@ def north(tmp_path, monkeypatch):
     server.server_close()
 
 
+def ago(hours):
+    return datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours)
+
+
 def made(hours, digits=64):
-    at = (
-        (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours))
-        .isoformat(timespec="seconds")
-        .replace("+00:00", "Z")
-    )
+    at = ago(hours).isoformat(timespec="seconds").replace("+00:00", "Z")
     ids = {"snapshot": DATA[:digits], "manifest": MANIFEST[:digits]}
     running.remember("run", [{"set": "pages", "repository": "north", **ids, "at": at}])
 
@@ -71,10 +71,7 @@ def asked(monkeypatch):
 
     def backups(place):
         names.append(place.name)
-        return [
-            finding.Backup("pages", datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours), "d", "m")
-            for hours in (30, 5)
-        ]
+        return [finding.Backup("pages", ago(hours), "d", "m") for hours in (30, 5)]
 
     monkeypatch.setattr(finding, "backups", backups)
     return names
