@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import bench, coverage, process, restore, site, trace
+from . import bench, coverage, process, remove, restore, site, trace
 from .errors import BaselineError
 from .lab import commands as lab
 from .progress import say
@@ -48,6 +48,11 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("site", allow_abbrev=False, help="apply the collection, then inspect")
     add_inventory(command, "without one, the lab is raised and used")
     command.set_defaults(run=site.site, passes_on=True)
+
+    command = commands.add_parser("remove", allow_abbrev=False, help="take measures away again")
+    add_inventory(command, "without one, the lab's")
+    remove.add_options(command)
+    command.set_defaults(run=remove.remove)
 
     command = commands.add_parser("inspect", allow_abbrev=False, help="observe, judge and write a report")
     add_inventory(command, "without one, the lab's")

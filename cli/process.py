@@ -38,10 +38,13 @@ def adopt_orphans() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def run(command: Sequence[str | Path], *, failing: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str | Path], *, failing: str = "", ended: Callable[[int], None] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end with its output captured, in a process group that a terminal's Ctrl-C does not reach.
 
     With failing (what it was to do), an exit code other than 0 is a BaselineError that ends with its last lines.
+    ended is called with its process id when it has ended and the kernel still knows it: only with output to a file.
     """
     if _stopping.is_set():
         raise BaselineError("interrupted")
@@ -52,6 +55,9 @@ def run(command: Sequence[str | Path], *, failing: str = "", **options: Any) -> 
         options["stdin"] = subprocess.PIPE
     try:
         with subprocess.Popen(words, text=True, errors="replace", process_group=0, **options) as child:
+            if ended:
+                os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+                ended(child.pid)
             out, err = child.communicate(text)
     except FileNotFoundError as error:
         raise BaselineError(f"{failing or words[0]} failed: there is no program {error.filename} here") from error
@@ -128,6 +134,12 @@ def descendants() -> set[int]:
         found.update(children)
         todo.extend(children)
     return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time of a child that has ended, with that of all whose end was waited for below it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def parse_stat(line: str) -> tuple[int, int, str, str]:

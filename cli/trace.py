@@ -14,7 +14,7 @@ from .errors import BaselineError
 from .paths import CHECKOUT, COLLECTIONS, LAB_INVENTORY, ansible_environment
 from .process import last_lines, run
 
-MODULE = "ansible_collections.order82.baseline.plugins.module_utils.nat.trace"
+MODULE = "ansible_collections.order82.baseline.plugins.module_utils.nat.answer.commands"
 PLAYBOOK = CHECKOUT / "playbooks" / "trace.yml"
 
 

@@ -14,7 +14,7 @@ from ..process import run
 from .steps import Count, Step, as_pytest
 
 REQUIREMENTS = CHECKOUT / "requirements-clickhouse.txt"
-FOLDER = CHECKOUT / "tests" / "unit" / "plugins" / "module_utils" / "nat"
+FOLDER = CHECKOUT / "tests" / "unit" / "plugins" / "module_utils" / "nat" / "answer"
 
 
 def check() -> Count:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..paths import CHECKOUT, LOCAL_CACHE
-from ..process import run
+from ..process import cpu_seconds, run
 from ..progress import say
 
 LOGS = LOCAL_CACHE / "test"
@@ -29,6 +29,15 @@ WHY = re.compile(r"_{3,} .+ _{3,}$|\S+\.py:\d+: |E  ")
 
 
 @dataclass(frozen=True)
+class Took:
+    """What a step cost: seconds from its begin to its end, and seconds of CPU, without those of the lab's hosts."""
+
+    step: str
+    seconds: float
+    cpu: float
+
+
+@dataclass(frozen=True)
 class Count:
     """How many tests passed and failed."""
 
@@ -36,9 +45,15 @@ class Count:
     failed: int = 0
     failing: tuple[str, ...] = ()
     """What they are called."""
+    took: tuple[Took, ...] = ()
 
     def __add__(self, other: Count) -> Count:
-        return Count(self.passed + other.passed, self.failed + other.failed, self.failing + other.failing)
+        return Count(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.failing + other.failing,
+            self.took + other.took,
+        )
 
 
 def pytest_count(output: str) -> Count:
@@ -100,15 +115,24 @@ class Step:
         log = LOGS / f"{self.name.replace(' ', '-')}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         env = os.environ | {"NO_COLOR": "1", "PY_COLORS": "0"} | self.env
+        cpu: list[float] = []
         with log.open("w") as file:
-            code = run(self.command, stdout=file, stderr=subprocess.STDOUT, cwd=self.folder, env=env).returncode
+            code = run(
+                self.command,
+                ended=lambda pid: cpu.append(cpu_seconds(pid)),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=env,
+            ).returncode
         output = log.read_text(errors="replace")
-        count = self.counted(output, code)
-        took = f"{time.monotonic() - begun:.1f} s"
+        took = Took(self.name, time.monotonic() - begun, sum(cpu))
+        count = replace(self.counted(output, code), took=(took,))
         if count.failed:
             why = "".join(f"\n    {line}" for line in reason(output, self.notable))
-            say(f"FAILED  {self.name} ({count.passed} passed, {count.failed} failed, {took}), see {log}{why}")
+            said = f"{count.passed} passed, {count.failed} failed, {took.seconds:.1f} s"
+            say(f"FAILED  {self.name} ({said}), see {log}{why}")
             names = tuple(f"{self.name}: {test}" for test in listed(output)) or (self.name,)
             return replace(count, failing=names)
-        say(f"ok      {self.name} ({count.passed} passed, {took})")
+        say(f"ok      {self.name} ({count.passed} passed, {took.seconds:.1f} s)")
         return count

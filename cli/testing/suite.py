@@ -16,13 +16,14 @@ from ..paths import CHECKOUT, ansible_environment
 from ..process import side_by_side, uninterrupted
 from ..progress import say
 from . import clickhouse, mitogen, sanity
-from .steps import Count, Step, as_pytest, as_scenario
+from .steps import Count, Step, Took, as_pytest, as_scenario
 
 SCENARIOS = CHECKOUT / "molecule"
 AT_ONCE = 3
 """Steps side by side: the tests of a scenario wait for its hosts half of the time, and two cores bear three."""
-LONGEST = ("kernel", "backup")
-"""They take longest, whatever their number of hosts: a kernel is made for one, the other waits for what is broken."""
+LONGEST = ("kernel", "site", "backup")
+"""They take longest, whatever their number of hosts: a kernel is made for one, most measures are tested on another, and
+a third waits for what is broken."""
 
 
 def test(options: argparse.Namespace) -> int:
@@ -39,9 +40,15 @@ def test(options: argparse.Namespace) -> int:
         with uninterrupted():
             take_down(names)
         raise
-    say("".join(f"FAILED  {name}\n" for name in total.failing) + f"all of it took {time.monotonic() - begun:.0f} s")
+    whole = Took("all of it", time.monotonic() - begun, sum(step.cpu for step in total.took))
+    say("".join(f"FAILED  {name}\n" for name in total.failing) + "\n".join(map(cost, [*total.took, whole])))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return 1 if total.failed or not total.passed else 0
+
+
+def cost(took: Took) -> str:
+    """What a step cost, in one line."""
+    return f"{took.step:<20} {took.seconds:6.0f} s, CPU {took.cpu:5.0f} s"
 
 
 def quick_steps() -> Iterable[Step]:

@@ -14,20 +14,22 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
-from ..plugin_utils import collection
-from ..plugin_utils.checks import ROLES, SITE_ROLE, Check
+from ..plugin_utils import collection, host_values
+from ..plugin_utils.checks import ROLES, SITE_ROLE, Check, is_laid_down
 from ..plugin_utils.documents import DataError
 from ..plugin_utils.host_call import HostError, ask_host
 from ..plugin_utils.host_program import OBSERVE, packed_code
 from ..plugin_utils.judge import timestamp
 from ..plugin_utils.resolve import Resolved, resolve
 from ..plugin_utils.site_table import roles_by_host
+from ..plugin_utils.state_values import resolve_state, without_contents
 
 MODULE = "order82.baseline.check_info"
 
 # Ansible imports this once and then forks a process for every host and task. What is read here is read once for all of
 # them, and what exists now is left alone by the garbage collection of each (gc.freeze is made for this).
 collection.read_ahead()
+host_values.read_ahead()
 packed_code()
 gc.freeze()
 
@@ -57,8 +59,9 @@ class ActionModule(ActionBase):
         except DataError as error:
             raise AnsibleActionFail(str(error)) from error
         resolved = self._resolve(roles, checks, task_vars)
+        resolved, states = self._with_states(checks, resolved, task_vars)
         asked = [
-            {"id": one.id, "observe": {check.observer: one.arguments}}
+            {"id": one.id, "observe": {check.observer: states.get(one.id, one.arguments)}}
             for check, one in zip(checks, resolved, strict=True)
             if one.applies and one.problem is None
         ]
@@ -98,6 +101,25 @@ class ActionModule(ActionBase):
         template = functools.cache(lambda text: templar.template(trust_as_template(text)))
         condition = functools.cache(lambda text: templar.evaluate_conditional(trust_as_template(text)))
         return [resolve(check, template, condition, AnsibleError) for check in checks]
+
+    def _with_states(self, checks: list[Check], resolved: list[Resolved], task_vars: Mapping) -> tuple[list, dict]:
+        """Render what each role would lay down now. It goes to the host and not into the report, which it would
+        fill."""
+        wanted = [
+            check.role for check, one in zip(checks, resolved, strict=True) if is_laid_down(check) and one.applies
+        ]
+        values = host_values.HostValues(wanted, task_vars, self._templar)
+        engine = values.engine(str(task_vars.get("inventory_dir") or ""))
+        states, answers = {}, []
+        for check, one in zip(checks, resolved, strict=True):
+            answers.append(one)
+            if is_laid_down(check) and one.applies:
+                try:
+                    state = resolve_state(collection.states()[check.role], engine, present=True, refuse=False)
+                    states[check.id] = {"state": without_contents(state, texts=True)}
+                except DataError as error:
+                    answers[-1] = one._replace(problem=str(error))
+        return answers, states
 
     def _observe(self, asked: list[dict], task_vars: Mapping) -> dict:
         if not asked:

@@ -16,7 +16,7 @@ from ..plugin_utils.host_call import HostError, ask_host
 from ..plugin_utils.host_program import LAY_DOWN, packed_code
 from ..plugin_utils.host_zipapp import zipapp
 from ..plugin_utils.site_table import roles_by_host
-from ..plugin_utils.state import refuse_claims
+from ..plugin_utils.state import nothing_of, refuse_claims
 from ..plugin_utils.state_values import resolve_state, without_contents
 
 MODULE = "order82.baseline.host_state"
@@ -83,12 +83,18 @@ class ActionModule(ActionBase):
         return [role for role in roles if role in collection.states()]
 
     def _states(self, roles: Sequence[str], task_vars: Mapping) -> list[dict]:
-        variables = host_values.variables_of(roles, task_vars)
-        engine = host_values.engine(self._templar, variables, str(task_vars.get("inventory_dir") or ""))
+        values = host_values.HostValues(roles, task_vars, self._templar)
+        engine = values.engine(str(task_vars.get("inventory_dir") or ""))
         found = []
         for role in roles:
-            wanted = str(engine.template(f"{{{{ {role}_state }}}}", {}))
-            found.append(resolve_state(collection.states()[role], engine, wanted == "present"))
+            state = collection.states()[role]
+            if str(engine.template(f"{{{{ {role}_state }}}}", {})) == "present":
+                found.append(resolve_state(state, engine, present=True))
+                continue
+            try:
+                found.append(resolve_state(state, engine, present=False))
+            except DataError:  # a host that has no values for it (any more): what its manifest says goes
+                found.append(resolve_state(nothing_of(state), engine, present=False))
         return found
 
     def _ask(self, request: Mapping, task_vars: Mapping) -> dict:

@@ -26,7 +26,7 @@ _AREAS = {
     "backup": ("backup.commands", "backups of this host, and restoring them / 备份与恢复"),
     "repository": ("backup.repository", "backups of other hosts that lie here / 备份库"),
     "standby": ("standby", "which of a pair is the active one / 主备切换"),
-    "trace": ("nat.trace", "who had this public address and port then? / 溯源查询"),
+    "trace": ("nat.answer.commands", "who had this public address and port then? / 溯源查询"),
 }
 """Where the options of each area are. A module is loaded only when its area is asked for: timers start this command
 every minute, and Python compiles anew what it loads from an archive."""

@@ -7,6 +7,7 @@ AnsibleModule is not to be had.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ import threading
 
 SECONDS = 20
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+_running = set()
 
 
 def run(argv, seconds=SECONDS, environment=None):
@@ -26,14 +28,31 @@ def run(argv, seconds=SECONDS, environment=None):
     :raises OSError: it can't be started; FileNotFoundError where it is not installed.
     :raises subprocess.TimeoutExpired: it took too long and was killed.
     """
-    return subprocess.run(  # pylint: disable=ansible-bad-function
-        argv,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=seconds,
-        check=False,
-        env={**_ENVIRONMENT, **(environment or {})},
-    )
+    with _started(argv, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, output, errors)
+
+
+def end_all():
+    """Kill every program that this process has started and that still runs: nobody waits for it any more."""
+    for process in tuple(_running):
+        process.kill()
+
+
+@contextlib.contextmanager
+def _started(argv, environment=None, **streams):
+    with subprocess.Popen(  # pylint: disable=ansible-bad-function
+        argv, stdin=subprocess.DEVNULL, env={**_ENVIRONMENT, **(environment or {})}, **streams
+    ) as process:
+        _running.add(process)
+        try:
+            yield process
+        finally:
+            _running.discard(process)
 
 
 def watched(argv, seconds, environment, enough):
@@ -46,13 +65,7 @@ def watched(argv, seconds, environment, enough):
     """
     with (
         tempfile.TemporaryFile() as output,
-        subprocess.Popen(  # pylint: disable=ansible-bad-function
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.PIPE,
-            env={**_ENVIRONMENT, **environment},
-        ) as process,
+        _started(argv, environment, stdout=output, stderr=subprocess.PIPE) as process,
     ):
         killed = threading.Event()
         timer = threading.Timer(seconds, lambda: (killed.set(), process.kill()))
@@ -77,9 +90,7 @@ def lines(argv):
 
     :raises OSError: it can't be started, or it ended.
     """
-    with subprocess.Popen(  # pylint: disable=ansible-bad-function
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=_ENVIRONMENT
-    ) as process:
+    with _started(argv, stdout=subprocess.PIPE) as process:
         try:
             yield from process.stdout
         finally:
@@ -89,9 +100,7 @@ def lines(argv):
 
 def first_line(argv):
     """The first line that a program prints, as bytes; it is ended then."""
-    with subprocess.Popen(  # pylint: disable=ansible-bad-function
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_ENVIRONMENT
-    ) as process:
+    with _started(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         line = process.stdout.readline()
         process.kill()
     return line

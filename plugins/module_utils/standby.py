@@ -115,16 +115,20 @@ def sharing(seconds=_LISTEN_SECONDS):
     """How the two tell each other what connections they have.
 
     :return: dict of int: C(internal) and C(external), how many of this host's and of the other's are known; C(heard),
-        bytes from the other within C(seconds): it says each second that it is there.
+        bytes from the other, for which C(seconds) are waited: it says each second that it is there.
     """
-    before = _statistics()
-    time.sleep(seconds)
-    after = _statistics()
-    return {
-        "internal": _number(r"cache internal:\s+current active connections:\s+(\d+)", after),
-        "external": _number(r"cache external:\s+current active connections:\s+(\d+)", after),
-        "heard": _number(_RECEIVED, after) - _number(_RECEIVED, before),
-    }
+    end = time.monotonic() + seconds
+    before = _number(_RECEIVED, _statistics())
+    while True:
+        now = _statistics()
+        heard = _number(_RECEIVED, now) - before
+        if heard > 0 or time.monotonic() > end:
+            return {
+                "internal": _number(r"cache internal:\s+current active connections:\s+(\d+)", now),
+                "external": _number(r"cache external:\s+current active connections:\s+(\d+)", now),
+                "heard": heard,
+            }
+        time.sleep(0.2)
 
 
 def _statistics():

@@ -32,6 +32,9 @@ ROLES = ROOT / "roles"
 SITE_ROLE = "site"
 """The name before the point in the ids of a site's own checks, which belong to no role."""
 
+AS_LAID_DOWN = "as_laid_down"
+"""The name of the check that every role with a state.yml has; the inspection gives its observer the state."""
+
 SEVERITIES = ("high", "medium", "low")
 _REQUIRED = ("id", "proves", "observe", "expect", "severity", "why", "by_hand")
 _SMART_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
@@ -70,9 +73,38 @@ def load_roles(law: Law, roles: Path = ROLES, only: Iterable[str] | None = None)
     if only is None:
         only = sorted(path.name for path in roles.iterdir() if path.is_dir()) if roles.is_dir() else []
     return {
-        role: load_checks(roles / role / "checks.yml", role, law) if (roles / role / "checks.yml").is_file() else []
+        role: [
+            *(load_checks(roles / role / "checks.yml", role, law) if (roles / role / "checks.yml").is_file() else []),
+            *([as_laid_down(role)] if (roles / role / "state.yml").is_file() else []),
+        ]
         for role in only
     }
+
+
+def is_laid_down(check: Check) -> bool:
+    """Whether this is that check."""
+    return check.id == f"{check.role}.{AS_LAID_DOWN}"
+
+
+def as_laid_down(role: str) -> Check:
+    """The check that no role needs to write: what its state.yml lays down is there, and nothing else in its place."""
+    return Check(
+        f"{role}.{AS_LAID_DOWN}",
+        role,
+        ("art14-2", "art14-3", "art14-4"),
+        "laid_down",
+        {"state": {}},
+        {"differs": {"empty": True}, "altered_programs": {"empty": True}},
+        f"{role}_state == 'present'",
+        "high",
+        {
+            "zh": "措施的配置、程序、账户、服务与内核设置须与下发时一致；被改动、删除、替换或缩小范围的，逐项列出。",
+            "en": "Configuration, programs, accounts, services and kernel settings of the measure are as they were "
+            "laid down; "
+            "what was changed, deleted, replaced or narrowed is named.",
+        },
+        "./baseline site --check --diff --limit {{ inventory_hostname }}",
+    )
 
 
 def load_checks(path: Path, role: str, law: Law) -> list[Check]:

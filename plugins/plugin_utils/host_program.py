@@ -2,10 +2,9 @@
 """Code for hosts as one Python program that a host reads from standard input: no file is written there.
 
 It is the code of C(plugins/module_utils), as in the modules C(check_info) and C(host_state) and in the command
-C(order82),
-without the wrapper that Ansible puts around a module. Building, sending and starting that wrapper takes most of a
-module call's
-time: with 200 checks an inspection takes about 1.1 pings so, and 1.5 as a module (tests/bench/inspect_cost.py).
+C(order82), without the wrapper that Ansible puts around a module. Building, sending and starting that wrapper takes
+most of a module call's time: with 200 checks an inspection takes about 1.1 pings so, and 1.5 as a module
+(tests/bench/inspect_cost.py).
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ MARK = "\norder82-answer:"
 nothing that was observed can look like it."""
 
 _PROGRAM = """\
-import base64, importlib.machinery, json, sys, zlib
+import base64, gc, importlib.machinery, json, os, sys, zlib
+gc.disable()  # it does not run long enough to gain anything by it
 _CODE = json.loads(zlib.decompress(base64.b64decode("{code}")))
 class _Finder:
     def find_spec(self, name, path=None, target=None):
@@ -39,6 +39,8 @@ sys.meta_path.insert(0, _Finder())
 from {package}.{module} import {function} as _answer
 _ASKED = json.loads(zlib.decompress(base64.b64decode("{asked}")))
 sys.stdout.write({mark!r} + json.dumps(_answer(_ASKED)) + "\\n")
+sys.stdout.flush()
+os._exit(0)  # an observer that hangs is left behind, whatever holds it
 """
 
 
@@ -53,7 +55,7 @@ class Question(NamedTuple):
 
 
 OBSERVE = Question("looking", "look", ("",), list)
-LAY_DOWN = Question("state.request", "carry_out", ("state", "processes.py"), dict)
+LAY_DOWN = Question("state.request", "carry_out", ("state", "processes.py", "journal.py"), dict)
 
 
 def host_program(question: Question, asked: object) -> bytes:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..module_utils.nat import lines
+from ..module_utils.nat.plan import plan_id
 from .documents import DataError, names, refuse_keys, refuse_value
 
 try:
@@ -118,7 +118,7 @@ def entries(pools: list[Pool]) -> list[str]:
 
 def identity(pools: list[Pool]) -> str:
     """The plan's `id`."""
-    return lines.plan_id(entries(pools))
+    return plan_id(entries(pools))
 
 
 def address(text: Any) -> IPAddress:

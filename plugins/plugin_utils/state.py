@@ -84,6 +84,11 @@ def load_states(roles: Path = ROLES) -> dict[str, RoleState]:
     return found
 
 
+def nothing_of(state: RoleState) -> RoleState:
+    """The state of a role that lays down nothing."""
+    return state._replace(sections={name: [] for name in SECTIONS}, ask={})
+
+
 def refuse_claims(claims: Iterable[tuple[str, str]]) -> None:
     """Refuse a path that stands twice.
 

@@ -45,16 +45,20 @@ class At(NamedTuple):
     templates: Path
 
 
-def resolve_state(state: RoleState, engine: Engine, present: bool, roles: Path = ROLES) -> dict[str, object]:
+def resolve_state(
+    state: RoleState, engine: Engine, present: bool, refuse: bool = True, roles: Path = ROLES
+) -> dict[str, object]:
     """Give a state its values for one host.
 
+    :param refuse: whether the role's own refusals count; not where a host is only looked at, whose facts nobody
+    has gathered.
     :param present: false where the measure is to be gone; then nothing is refused or asked for.
     :return: what C(plugins/module_utils/state) takes.
     :raises DataError: a value can't be had, or is not of the kind that it must be; or one of the role's own refusals.
     """
     found: dict[str, object] = {"role": state.role, "present": present, "goes_last": state.goes_last}
     for section in SECTIONS:
-        if not present and section in ("refuse", "needs"):
+        if (section == "refuse" and not (present and refuse)) or (section == "needs" and not present):
             found[section] = []
             continue
         entries = []

@@ -14,10 +14,13 @@ from pathlib import Path
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 sys.path.insert(0, str(PLUGINS))
 
-from module_utils.nat import catalogue, engine, lines
+from module_utils.nat import times
+from module_utils.nat.index import duckdb_engine
+from module_utils.nat.plan import plan_id
+from module_utils.nat.record import record_text
 
 DAY = datetime.date(2026, 9, 21)
-BEGIN = catalogue.start(DAY.isoformat())
+BEGIN = times.start(DAY.isoformat())
 SUBSCRIBERS, PUBLIC, DESTINATIONS = 20000, 64, 200000
 SLICE = 500_000
 
@@ -28,7 +31,7 @@ def write_day(folder: Path, records: int, destinations: bool, also=None) -> None
     :param folder: the store.
     :param also: gets the sessions of each part as numbers.
     """
-    base = engine.connect(threads=2, memory="1GB")
+    base = duckdb_engine.connect(threads=2, memory="1GB")
     base.execute("select setseed(0.82)")
     base.execute(
         "create table subscribers as select i::integer as i, (100::ubigint << 24) + (64 << 16) + i + 2 as inside, "
@@ -37,9 +40,9 @@ def write_day(folder: Path, records: int, destinations: bool, also=None) -> None
     slices = max(1, records // SLICE)
     path = folder / "nat_mapping" / DAY.isoformat() / "gateway.log"
     path.parent.mkdir(parents=True)
-    stream = lines.Stream(BEGIN)
+    stream = record_text.Stream(BEGIN)
     plan = [f"shared,homes,100.64.0.0/10,203.0.113.{number},1024,65535" for number in range(PUBLIC)]
-    name = lines.plan_id(plan)
+    name = plan_id(plan)
     with path.open("wb", buffering=1 << 20) as file:
 
         def put(text: str, at: int) -> None:
@@ -52,12 +55,12 @@ def write_day(folder: Path, records: int, destinations: bool, also=None) -> None
                 ).encode("ascii")
             )
 
-        put(lines.epoch(name, "begin", BEGIN), BEGIN)
+        put(record_text.epoch(name, "begin", BEGIN), BEGIN)
         for text in stream.plan(plan):
             put(text, BEGIN)
         beat = BEGIN
         for number in range(slices):
-            span = [BEGIN + catalogue.DAY * (number + add) // slices for add in (0, 1)]
+            span = [BEGIN + times.DAY * (number + add) // slices for add in (0, 1)]
             count = records * (number + 1) // slices - records * number // slices
             make_part(base, count, span)
             if also:
@@ -67,7 +70,7 @@ def write_day(folder: Path, records: int, destinations: bool, also=None) -> None
                     put(stream.beat(beat, name, {"open": 0, "begun": 0, "ended": 0, "lost": 0}), beat)
                     beat += 60000
                 put(stream.flows(at, text.split(";")), at)
-        put(stream.stop(BEGIN + catalogue.DAY - 1), BEGIN + catalogue.DAY - 1)
+        put(stream.stop(BEGIN + times.DAY - 1), BEGIN + times.DAY - 1)
     base.close()
 
 

@@ -61,9 +61,7 @@ for first in range(0, flows, ports):
                     time.sleep(ahead)
 print(time.monotonic() - begin)
 """
-RECORDER = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from order82_baseline.nat import recorder; recorder.run(sys.argv[2])"
-)
+RECORDER = "import sys; sys.path.insert(0, sys.argv[1]); from order82_baseline.nat.record import recorder; recorder.run(sys.argv[2])"
 # A system account with this one right, as in the unit of the role.
 AS_SERVICE = (
     *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs"),
@@ -171,8 +169,8 @@ class Gateway(Namespaces):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
-        self.zipapp, self.lines = _host_code(folder)
-        self.plan = self.lines.plan_id(PLAN)
+        self.zipapp, plan, self.record_text = _host_code(folder)
+        self.plan = plan.plan_id(PLAN)
 
     def build(self) -> None:
         """Make them, so that connections run out soon."""
@@ -288,7 +286,7 @@ class Gateway(Namespaces):
         ended, last, beat = set(), 0.0, {}
         with path.open(encoding="ascii") as file:
             for number, line in enumerate(file, 1):
-                kind, pairs, entries = self.lines.parse(line.rstrip("\n"))
+                kind, pairs, entries = self.record_text.parse(line.rstrip("\n"))
                 if int(pairs["seq"]) != number:
                     raise RuntimeError(f"text {number} has the number {pairs['seq']}")
                 if kind == "beat":
@@ -336,8 +334,8 @@ class Watch(threading.Thread):
             self.longest = max(self.longest, time.monotonic() - empty)
 
 
-def _host_code(folder: Path) -> tuple[Path, object]:
-    """The zipapp as it would be on a host, and the module in it that reads texts."""
+def _host_code(folder: Path) -> tuple[Path, object, object]:
+    """The zipapp as it would be on a host, and the modules in it that know plans and read texts."""
     sys.path.insert(0, str(CHECKOUT / ".cache" / "collections"))
     module = importlib.import_module("ansible_collections.order82.baseline.plugins.plugin_utils.host_zipapp")
     path = folder / "order82"
@@ -345,7 +343,8 @@ def _host_code(folder: Path) -> tuple[Path, object]:
     path.chmod(0o755)
     folder.chmod(0o755)
     sys.path.insert(0, str(path))
-    return path, importlib.import_module(f"{module.PACKAGE}.nat.lines")
+    modules = (importlib.import_module(f"{module.PACKAGE}.nat.{name}") for name in ("plan", "record.record_text"))
+    return path, *modules
 
 
 def _wait_for(holds, seconds: float, what: str, folder: Path | None) -> None:

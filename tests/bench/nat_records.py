@@ -27,7 +27,10 @@ from pathlib import Path
 
 from _nat_day import BEGIN, DAY, PLUGINS, write_day  # and with it the path of module_utils
 from _nfdump import Nfdump, run
-from module_utils.nat import ask, catalogue, engine, request, times
+from module_utils.nat import times
+from module_utils.nat.answer import request
+from module_utils.nat.answer.tracer import Tracer
+from module_utils.nat.index import catalogue, duckdb_engine
 
 FULL, PLAIN, LEAST = 13, 10, 5
 """The most bytes of index a record: all there is; without destination; whole seconds without ports of the inside."""
@@ -160,8 +163,8 @@ def compressed(store: Path) -> int:
 def build(store: Path, index: Path, least: bool = False) -> dict:
     """Build the index in a process of its own."""
     program = (
-        "import datetime, sys; sys.path.insert(0, sys.argv[1]); from module_utils.nat import index; "
-        "index.build(sys.argv[2], sys.argv[3], datetime.date.fromisoformat(sys.argv[4]), least=sys.argv[5] == 'True'); "
+        "import datetime, sys; sys.path.insert(0, sys.argv[1]); from module_utils.nat.index import build; "
+        "build.build(sys.argv[2], sys.argv[3], datetime.date.fromisoformat(sys.argv[4]), least=sys.argv[5] == 'True'); "
         "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
     )
     begin = time.perf_counter()
@@ -185,14 +188,14 @@ def size(index: Path) -> int:
 
 def sample(index: Path, number: int) -> list[dict]:
     """Sessions to be asked for, and the truth about them."""
-    base = engine.connect()
+    base = duckdb_engine.connect()
     [day] = catalogue.load(str(index))
     rows = []
     for bucket in range(catalogue.BUCKETS):
-        [path] = [path for path in day.flow_files(bucket, BEGIN, BEGIN + catalogue.DAY) if catalogue.BEFORE not in path]
+        [path] = [path for path in day.flow_files(bucket, BEGIN, BEGIN + times.DAY) if catalogue.BEFORE not in path]
         rows += base.execute(
             'select public, protocol, inside, inside_port, "begin" + (lasted_s::bigint * 1000 + lasted_ms) // 2 '
-            f"from read_parquet({engine.quoted(path)}) using sample {number // catalogue.BUCKETS + 1} rows"
+            f"from read_parquet({duckdb_engine.quoted(path)}) using sample {number // catalogue.BUCKETS + 1} rows"
         ).fetchall()
     random.Random(82).shuffle(rows)
     return [
@@ -220,7 +223,7 @@ def question(row: dict, timed: bool = True) -> request.Request:
 
 def traces(store: Path, indexes: tuple[Path, ...], truth: list[dict], timed: bool = True) -> list[dict]:
     """Ask one after the other in one process, each of the indexes in turn, and check each answer."""
-    tracers = [ask.Tracer(str(store), str(index), threads=1) for index in indexes]
+    tracers = [Tracer(str(store), str(index), threads=1) for index in indexes]
     taken = [[] for _index in indexes]
     ambiguous = 0
     for tracer in tracers:
@@ -241,7 +244,7 @@ def traces(store: Path, indexes: tuple[Path, ...], truth: list[dict], timed: boo
 def many(store: Path, index: Path, truth: list[dict]) -> dict:
     """Ask a thousand at once."""
     taken = []
-    with ask.Tracer(str(store), str(index)) as tracer:
+    with Tracer(str(store), str(index)) as tracer:
         for _round in range(3):
             begin = time.perf_counter()
             answers = tracer.ask([question(row) for row in truth])
@@ -261,8 +264,8 @@ def _check(row: dict, answer: dict, timed: bool) -> None:
 def cold(store: Path, indexes: tuple[Path, ...], truth: list[dict]) -> list[dict]:
     """The whole command, each time with the index and the catalogue evicted from the page cache."""
     program = (
-        "import json, sys; sys.path.insert(0, sys.argv[1]); from module_utils.nat import ask, request; "
-        "print(json.dumps(ask.trace(sys.argv[2], sys.argv[3], request.request(sys.argv[4], port=sys.argv[5], "
+        "import json, sys; sys.path.insert(0, sys.argv[1]); from module_utils.nat.answer import request, tracer; "
+        "print(json.dumps(tracer.trace(sys.argv[2], sys.argv[3], request.request(sys.argv[4], port=sys.argv[5], "
         "protocol=sys.argv[6], time=sys.argv[7], tolerance_seconds=1))))"
     )
     taken = [[] for _index in indexes]
@@ -300,7 +303,7 @@ def sixty(index: Path, months: Path) -> None:
     document = json.loads(path.read_text(encoding="utf-8"))
     folder = index / document["folder"]
     for number in range(DAYS):
-        shift = (number - DAYS // 2) * catalogue.DAY
+        shift = (number - DAYS // 2) * times.DAY
         name = (DAY + datetime.timedelta(days=number - DAYS // 2)).isoformat()
         link = f"{name}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         (months / link).symlink_to(folder)

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import functools
 import json
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,13 @@ import pytest
 import testinfra
 import yaml
 
+from .asking import Asking
+from .drift import Drift, differences, red
+
 CHECKOUT = Path(__file__).resolve().parents[2]
+HANG = 180
+"""Seconds after which a test no longer waits for what comes soon. Nobody measures by it: what is said of speed, the records'
+own times say."""
 
 
 class Lab:
@@ -31,21 +41,30 @@ class Lab:
         self.unproved: list[str] = variables.get("lab_unproved", [])
         self.ssh_config = CHECKOUT / ".cache" / "lab" / variables["lab_name"] / "ssh_config"
         self._hosts: dict[str, Any] = {}
+        self._doubtful: set[str] = set(
+            self.managed()
+        )  # to these something was done, or was red, since they were last green
+        self._asking = Asking(self.inventory, self.ssh_config, self.play)
 
     def host(self, name: str) -> Any:
         """A host, on which commands run as root."""
+        self._doubtful |= {name} & set(self.managed())
         if name not in self._hosts:
             self._hosts[name] = testinfra.get_host(f"ssh://{name}", ssh_config=str(self.ssh_config), sudo=True)
         return self._hosts[name]
 
     def managed(self) -> list[str]:
         """The hosts on which the collection is applied."""
-        listed = subprocess.run(
-            ["ansible-inventory", "-i", str(self.inventory), "--list"], capture_output=True, text=True, check=True
-        )
-        groups = json.loads(listed.stdout)
-        unmanaged = set(groups["unmanaged"]["hosts"])
-        return sorted(set(groups["_meta"]["hostvars"]) - unmanaged)
+        return sorted(set(self._groups["_meta"]["hostvars"]) - set(self._groups["unmanaged"]["hosts"]))
+
+    def collectors(self) -> list[str]:
+        """The hosts that keep the records of all."""
+        return sorted(self._groups["collectors"]["hosts"])
+
+    @functools.cached_property
+    def _groups(self) -> dict[str, Any]:
+        words = ["ansible-inventory", "-i", str(self.inventory), "--list"]
+        return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
     def do(self, name: str, command: str, ok: tuple[int, ...] = (0,)) -> str:
         """Run a shell command as root and give back what it printed.
@@ -58,6 +77,7 @@ class Lab:
 
     def baseline(self, *words: str) -> None:
         """Run ./baseline lab WORDS on this lab."""
+        self._doubtful = set(self.managed())
         command = [str(CHECKOUT / "baseline"), "lab", words[0], "-i", str(self.inventory), *words[1:]]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -76,16 +96,58 @@ class Lab:
 
         until(90, booted, f"the boot of {name}")
 
-    def hold(self, name: str, unit: str) -> None:
-        """Start a service that ends by itself, and stop it in its tracks: it is under way until it is ended."""
+    @contextlib.contextmanager
+    def still(self, name: str, *units: str) -> Iterator[None]:
+        """Meanwhile these units do nothing that would mend or disturb; those that ran, or waited, go on afterwards.
+
+        A timer's service that is under way comes to its end first.
+        """
+        ran = self.do(
+            name, f"for unit in {' '.join(units)}; do systemctl --quiet is-active $unit && echo $unit; done; true"
+        )
+        timers = [unit for unit in units if unit.endswith(".timer")]
+        services = " ".join(unit.replace(".timer", ".service") for unit in timers)
         self.do(
             name,
-            f"until systemctl start --no-block {unit}; sleep 0.2; systemctl kill --signal=STOP {unit}; sleep 1; "
-            f'[ "$(systemctl is-active {unit})" = activating ]; do :; done',
+            (f"systemctl stop {' '.join(timers)}; " if timers else "")
+            + f"for unit in {services}; do while [ $(systemctl is-active $unit) = activating ]; do sleep 0.1; done; done; "
+            f"systemctl stop {' '.join(units)}",
         )
+        try:
+            yield
+        finally:
+            self.do(name, f"systemctl start {ran.replace(chr(10), ' ')}" if ran.strip() else "true")
+
+    def hold(self, name: str, unit: str, at: str = "true") -> None:
+        """Start a service that ends by itself and stop it in its tracks: it is under way until it is ended.
+
+        :param at: a shell condition on that host, true at the point at which it is to stand. Where the service was at its end
+            before that was seen, it is started again.
+        """
+        state = f"$(systemctl is-active {unit})"
+        stopped = f"systemctl kill --signal=STOP {unit} && [ {state} = activating ] && {at}"
+        self.do(
+            name,
+            f"systemctl reset-failed {unit} 2>/dev/null; end=$(($(date +%s) + {HANG})); "
+            f"until {stopped}; do systemctl kill --signal=CONT {unit} 2>/dev/null; "
+            f"[ $(date +%s) -lt $end ] || exit 1; [ {state} = activating ] || systemctl start --no-block {unit}; "
+            "sleep 0.05; done",
+        )
+
+    def cursor(self, name: str) -> str:
+        """Where a host's journal ends now."""
+        return self.do(name, "journalctl --sync; journalctl -q -n 0 --show-cursor").rpartition("cursor: ")[2].strip()
+
+    def journal(self, name: str, cursor: str, words: str) -> list[str]:
+        """The messages since then that journalctl selects by these words."""
+        said = self.do(
+            name, f"journalctl --sync; journalctl -q -o cat --after-cursor={shlex.quote(cursor)} {words}", ok=(0, 1)
+        )
+        return said.splitlines()
 
     def play(self, playbook: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
         """Run a playbook of the checkout on this lab and give back what it printed."""
+        self._doubtful = set(self.managed())
         done = subprocess.run(
             ["ansible-playbook", playbook, "-i", str(self.inventory), *words],
             cwd=CHECKOUT,
@@ -116,15 +178,79 @@ class Lab:
             file.flush()
             return self.play(file.name, *words, ok=ok)
 
+    def remove(self, *measures: str, hosts: str = "", yes: bool = True, ok: tuple[int, ...] = (0,)) -> str:
+        """Take these measures away, or all, as a person does, and give back what was printed."""
+        self._doubtful = set(self.managed())
+        words = ["-i", str(self.inventory), *(["--limit", hosts] if hosts else []), *(["--yes"] if yes else [])]
+        done = subprocess.run(
+            [str(CHECKOUT / "baseline"), "remove", *measures, *words],
+            env=os.environ | {"ANSIBLE_FORCE_COLOR": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in ok, f"{measures} ended with {done.returncode}\n{done.stdout[-6000:]}"
+        return done.stdout
+
     def inspect(self, reports: Path, *words: str) -> dict[str, Any]:
-        """Inspect the lab, and give back the result as the report has it."""
+        """Inspect the lab as a person does, by Ansible, and give back the result as the report has it."""
         self.play("playbooks/inspect.yml", "-e", f"order82_reports={reports}", *words, ok=(0, 2))
         return json.loads((reports / "latest" / "result.json").read_text())
+
+    def look(self, hosts: Iterable[str] = (), words: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Inspect these hosts, or all, without Ansible and its report: the same result in a second or two."""
+        result = self._asking.result(sorted(hosts) or self.managed(), words)
+        self._doubtful |= set(red(result))
+        return result
+
+    def sees(self, drift: Drift, within: float = HANG) -> dict[str, Any]:
+        """Look until exactly the drift's checks are red, and once more, at all hosts: it stays so. Give back what was seen.
+
+        :raises AssertionError: it was not so within so many seconds; the message has the last differences.
+        """
+        end = time.monotonic() + within
+        while True:
+            wrong = differences(self.look({*drift.breaks, *drift.red} & set(self.managed())), drift)
+            if not wrong:
+                result = self.look()
+                wrong = differences(result, drift, whole=True)
+                if not wrong:
+                    return result
+            assert time.monotonic() < end, f"not so within {within} s:\n" + "\n".join(wrong)
+
+    def green(self, *hosts: str, within: float = HANG) -> None:
+        """Look until every check on these hosts is passed, or on all on which it may not be. Some look at the last minutes.
+
+        :raises AssertionError: it was not so within so many seconds; the message has what was red at last.
+        """
+        end = time.monotonic() + within
+        while doubtful := (set(hosts) or set(self.managed())) & self._doubtful:
+            result = self.look(doubtful)
+            found = red(result)
+            self._doubtful -= doubtful - set(found)
+            assert not found or time.monotonic() < end, f"not green within {within} s: {found}\n" + "\n".join(
+                f"{one['host']} {one['check']}: {one['message']['en']} {one['observed']}"
+                for one in result["results"]
+                if one["check"] in found.get(one["host"], ())
+            )
 
     def records(self, collector: str, record_class: str, host: str, containing: str) -> list[str]:
         """The lines of a class and host on a collector that contain a text, of all days, the oldest first."""
         files = f"/srv/records/{record_class}/*/{host}.log"
         return self.do(collector, f"grep -haF -e '{containing}' {files}", ok=(0, 1)).splitlines()
+
+    def arrived(self, record_class: str, host: str, containing: str, within: float = HANG) -> dict[str, list[str]]:
+        """Wait until every collector has such a record, and give back each one's lines."""
+        return {
+            collector: until(
+                within,
+                lambda at=collector: self.records(at, record_class, host, containing),
+                f"{containing!r} of {host} in class {record_class} on {collector}",
+            )
+            for collector in self.collectors()
+        }
 
     def order82(self, collector: str, *words: str) -> Any:
         """What `order82 WORDS --json` prints on a collector."""
@@ -164,3 +290,24 @@ def lab() -> Lab:
 def mark() -> str:
     """A text that no earlier record contains."""
     return f"mark-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def day() -> str:
+    """The day (UTC) in which this test takes place: one that is about to end is let go, so that it does not end in between."""
+    now = datetime.datetime.now(datetime.UTC)
+    left = 86400 - (now - now.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+    if left < HANG:
+        time.sleep(left + 1)
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+
+
+@pytest.fixture
+def users_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible as a user has it, and not by Mitogen (cli/testing/mitogen.py), where the difference could count."""
+    monkeypatch.setenv("ANSIBLE_STRATEGY", "linear")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes measures away comes last, whatever else is collected and in which order: all else needs them."""
+    items.sort(key=lambda item: item.path.name == "test_removal.py")

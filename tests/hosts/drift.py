@@ -4,30 +4,43 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .conftest import Lab
+if TYPE_CHECKING:
+    from .conftest import Lab
+
+BAD = ("fail", "error")
 
 
 class Drift(NamedTuple):
-    """`breaks` and `mends` are shell commands by host; `red` are the checks, by host, that must fail or be in error."""
+    """`breaks` and `mends` are shell commands by host; `red` are the checks, by host, that must fail or be in error.
+
+    `still` are units, by host, that would mend it or disturb: they do nothing meanwhile.
+    """
 
     breaks: dict[str, str]
     mends: dict[str, str]
     red: dict[str, set[str]]
+    still: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @contextlib.contextmanager
 def broken(lab: Lab, drift: Drift) -> Iterator[None]:
-    """Break, and mend whatever happens in between."""
-    try:
-        for host, command in drift.breaks.items():
-            lab.do(host, command)
-        yield
-    finally:
-        for host, command in drift.mends.items():
-            lab.do(host, command)
+    """Break what is whole, and mend it whatever happens in between, until all is as before."""
+    lab.green()
+    with contextlib.ExitStack() as stack:
+        for host, units in drift.still.items():
+            stack.enter_context(lab.still(host, *units))
+        try:
+            for host, command in drift.breaks.items():
+                lab.do(host, command)
+            yield
+        finally:
+            for host, command in drift.mends.items():
+                lab.do(host, command)
+    lab.green()
 
 
 def red(result: dict[str, Any]) -> dict[str, set[str]]:
@@ -39,15 +52,25 @@ def red(result: dict[str, Any]) -> dict[str, set[str]]:
     return found
 
 
-def is_seen(result: dict[str, Any], drift: Drift) -> None:
-    """Exactly the checks of the drift are red, and exactly the provisions that they prove.
+def differences(result: dict[str, Any], drift: Drift, whole: bool = False) -> list[str]:
+    """What keeps exactly the drift's checks from being red: nothing if they are.
 
-    :raises AssertionError: they are not.
+    :param whole: all hosts were looked at: exactly the provisions that those checks prove must be red too.
     """
-    assert red(result) == drift.red, f"{red(result)} are red, and not {drift.red}"
-    bad = ("fail", "error")
-    touched = {provision for one in result["results"] if one["outcome"] in bad for provision in one["provisions"]}
-    named = {one["id"] for one in result["provisions"] if one["outcome"] in bad}
+    found = red(result)
+    wrong = []
+    for one in result["results"]:
+        host, check = one["host"], one["check"]
+        if (check in found.get(host, ())) != (check in drift.red.get(host, ())):
+            wrong.append(f"{host} {check} is {one['outcome']}: {one['message']['en']} {one['observed']}")
+    known = {(one["host"], one["check"]) for one in result["results"]}
+    wrong += [
+        f"{host} has no check {check}" for host in drift.red for check in drift.red[host] if (host, check) not in known
+    ]
+    if not whole:
+        return wrong
+    touched = {provision for one in result["results"] if one["outcome"] in BAD for provision in one["provisions"]}
+    named = {one["id"] for one in result["provisions"] if one["outcome"] in BAD}
     # Red before any drift, and the business of test_converged.
     nobody = {one["id"] for one in result["provisions"] if one["because"] == "nobody"}
-    assert named - nobody == touched - nobody
+    return wrong + [f"provision {one}" for one in sorted((named - nobody) ^ (touched - nobody))]

@@ -39,31 +39,41 @@ def look(watched):
     return {
         "finds": clamd.scan_bytes(test_file()) is not None,
         "spares": clamd.scan_bytes(b"an ordinary text\n") is None,
-        "unguarded": [folder for folder in watched if not guarded(folder)],
+        "unguarded": unguarded(watched),
     }
 
 
-def guarded(folder):
-    """Whether the test file can't be read in a folder, or is taken away from it."""
-    path = os.path.join(folder, PREFIX + secrets.token_hex(8))
+def unguarded(folders):
+    """The folders in which the test file can be read; in the others nobody can, or it is taken away from there."""
+    there, found = {}, []
     try:
-        with open(path, "xb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(test_file())
-    except FileNotFoundError:
-        return False  # no such folder
-    except PermissionError:
-        return True
-    try:
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
+        for folder in folders:
+            path = os.path.join(folder, PREFIX + secrets.token_hex(8))
             try:
-                with open(path, "rb") as file:
-                    file.read()
-            except (PermissionError, FileNotFoundError):
-                return True
+                with open(path, "xb") as file:
+                    there[folder] = path
+                    os.fchmod(file.fileno(), 0o600)
+                    file.write(test_file())
+            except FileNotFoundError:
+                found.append(folder)  # no such folder
+            except PermissionError:
+                pass
+        end = time.monotonic() + SECONDS
+        wanted = {folder for folder, path in there.items() if _readable(path)}
+        while wanted and time.monotonic() < end:
             time.sleep(0.1)
-        return False
+            wanted = {folder for folder in wanted if _readable(there[folder])}
+        return [folder for folder in folders if folder in wanted or folder in found]
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        for path in there.values():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _readable(path):
+    try:
+        with open(path, "rb") as file:
+            file.read()
+    except (PermissionError, FileNotFoundError):
+        return False
+    return True

@@ -25,6 +25,8 @@ MANIFESTS = "/var/lib/order82-backup/manifests"
 HASHES = "/var/cache/order82-backup/hashes/%s.json"
 FAILED = "/var/lib/order82-backup/failed-%s.json"
 """What the last run could not do, by what ran: C(run) or C(log). An inspection is not to wait until a backup is old."""
+MADE = "/var/lib/order82-backup/made.json"
+"""The newest backup of each set in each repository: an inspection asks whether it is still there."""
 
 
 class BusyError(OSError):
@@ -45,7 +47,8 @@ def alone():
 def run(settings, sets):
     """Back up, and record what came of it.
 
-    :return: list of dict, one for each set and repository: C(set), C(repository), C(snapshot) or C(error).
+    :return: list of dict, one for each set and repository: C(set), C(repository), C(snapshot), C(manifest) and C(at),
+        or C(error).
     """
     places, gone = _usable(restic.repositories(settings))
     results = []
@@ -73,19 +76,35 @@ def remember(what, results):
     seen = {(one["set"], one["repository"]) for one in results}
     failed = [one for one in failures(what) if (one["set"], one["repository"]) not in seen]
     failed += [one for one in results if "error" in one]
-    path = FAILED % what
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(failed, file)
-    os.replace(path + ".new", path)
+    _write(FAILED % what, failed)
+    new = [one for one in results if "manifest" in one]
+    if new:
+        replaced = {(one["set"], one["repository"]) for one in new}
+        _write(MADE, [one for one in made() if (one["set"], one["repository"]) not in replaced] + new)
 
 
 def failures(what):
     """:return: list of dict: C(set), C(repository) and C(error) of what failed when it last ran."""
+    return _read(FAILED % what)
+
+
+def made():
+    """:return: list of dict: C(set), C(repository), C(at), and the snapshots C(snapshot) and C(manifest)."""
+    return _read(MADE)
+
+
+def _read(path):
     try:
-        with open(FAILED % what, encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             return json.load(file)
     except FileNotFoundError:
         return []
+
+
+def _write(path, document):
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    os.replace(path + ".new", path)
 
 
 def _usable(places):
@@ -146,6 +165,7 @@ def _keep(place, manifest, tags, result):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(manifest, file)
     try:
-        place.backup([path], {**tags, "part": "manifest"})
+        result["manifest"], _summary = place.backup([path], {**tags, "part": "manifest"})
+        result["at"] = manifest["at"]
     except restic.ResticError as error:
         result["error"] = str(error)

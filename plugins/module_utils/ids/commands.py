@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -23,9 +24,11 @@ def options(parser):
     test.set_defaults(run=command_test)
     update = verbs.add_parser("update", help="put rules together; bad ones change nothing / 更新规则")
     update.set_defaults(run=command_update)
+    compared = verbs.add_parser("rules", help="are all local rules in force? / 核对规则")
+    compared.set_defaults(run=command_rules)
     tend = verbs.add_parser("tend", help="does it keep up? (a service)")
     tend.set_defaults(run=command_tend)
-    return [test, update, tend]
+    return [test, update, compared, tend]
 
 
 def command_test(arguments):
@@ -46,6 +49,15 @@ def command_update(arguments):
         sys.stderr.write("<2>alarm: %s\n" % error)
         return {"updated": False, "why": str(error)}, "not updated", 1
     return {"updated": True, "rules": count}, "%d rules are in force" % count, 0
+
+
+def command_rules(arguments):
+    """order82 ids rules"""
+    del arguments
+    wrong = rules.local().lost
+    with contextlib.suppress(engine.EngineError, FileNotFoundError):  # it does not run, or has no rules yet
+        wrong += rules.unread()
+    return {"wrong": wrong}, "; ".join(wrong) or "all local rules are in force", 1 if wrong else 0
 
 
 def command_tend(arguments):

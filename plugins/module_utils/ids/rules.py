@@ -7,15 +7,21 @@ import glob
 import os
 import re
 import shutil
+import time
+from typing import NamedTuple
 
 from .. import processes
 from . import engine
 
 CONFIG = "/etc/suricata/order82.yaml"
 LOCAL = "/etc/order82/ids"
+SITE = "/etc/suricata"
 FOLDER = "/var/lib/order82-ids"
 IN_FORCE = FOLDER + "/rules/suricata.rules"
 SECONDS = 900
+_SID = re.compile(r"sid:\s*(\d+)\s*;")
+_REVISION = re.compile(r"[(;]\s*rev\s*:\s*(\d+)\s*;")
+_ENABLED = ("alert ", "drop ", "pass ", "reject ")
 _RULE = re.compile(rb"^(?:alert|drop|pass|reject)\s", re.MULTILINE)
 
 
@@ -44,6 +50,91 @@ def update(sources):
     for socket in filter(os.path.exists, (engine.SOCKET, engine.INLINE_SOCKET)):
         engine.ask("reload-rules", seconds=engine.RELOAD_SECONDS, at=socket)
     return count
+
+
+class Local(NamedTuple):
+    """What came of the local rules: C(lost), sentences; C(switched_off), numbers that the site itself switched off."""
+
+    lost: list
+    switched_off: list
+
+
+def local():
+    """See whether all local rules are in force as they stand in their files, but for what the site says of them.
+
+    It says so where suricata-update(1) reads it: in disable.conf and modify.conf by number, and in drop.conf. Of two
+    rules with one number the newer is in force, which may be a source's.
+    """
+    wanted = {}
+    for path in sorted(glob.glob(LOCAL + "/*.rules")):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            # A rule may go on in the next line; suricata-update puts it on one, and leaves its text as it is.
+            lines = re.sub(r"\\[ \t]*\n", " ", file.read()).splitlines()
+        wanted.update({number: (path, rule) for number, rule in _rules(lines)})
+    try:
+        with open(IN_FORCE, encoding="utf-8", errors="replace") as file:
+            found = dict(_rules(file, wanted))
+    except FileNotFoundError:
+        found = {}
+    off, modified = _named("disable.conf"), _named("modify.conf")
+    dropping = os.path.exists(os.path.join(SITE, "drop.conf"))
+    lost, switched_off = [], []
+    for number, (path, rule) in sorted(wanted.items()):
+        name = "rule %d of %s" % (number, os.path.basename(path))
+        now = found.get(number)
+        if now is None and number in off:
+            switched_off.append(number)
+        elif now is None:
+            lost.append(name + " is not among those in force")
+        elif number not in modified and now not in _allowed(rule, dropping) and _revision(now) <= _revision(rule):
+            lost.append(name + " is in force with another text")
+    return Local(lost, switched_off)
+
+
+def _allowed(rule, dropping):
+    return (rule, "drop " + rule.partition(" ")[2]) if dropping else (rule,)
+
+
+def _named(name):
+    """The rules that a file of the site names by number, alone or behind that of their group."""
+    try:
+        with open(os.path.join(SITE, name), encoding="utf-8", errors="replace") as file:
+            found = (re.match(r"\s*(?:1\s*:\s*)?(\d+)(?![\d:])", line) for line in file)
+            return {int(one[1]) for one in found if one}
+    except FileNotFoundError:
+        return set()
+
+
+def unread():
+    """The engines that have another number of rules than the file, and had time to read it.
+
+    :return: list of sentences.
+    :raises engine.EngineError: one does not answer.
+    """
+    if time.time() - os.path.getmtime(IN_FORCE) < engine.RELOAD_SECONDS:
+        return []
+    wanted = rules_in(IN_FORCE)
+    sentences = []
+    for socket in (engine.SOCKET, *filter(os.path.exists, (engine.INLINE_SOCKET,))):
+        [said] = engine.ask("ruleset-stats", at=socket)
+        has = sum(int(said[key]) for key in ("rules_loaded", "rules_failed", "rules_skipped"))
+        if has != wanted:
+            sentences.append("the engine at %s has read %d rules, the file has %d" % (socket, has, wanted))
+    return sentences
+
+
+def _rules(lines, wanted=None):
+    """Number and text of each rule that is on, or of those wanted: there may be tens of thousands of others."""
+    for line in lines:
+        if line.startswith(_ENABLED):
+            number = _SID.match(line, line.rfind("sid:"))
+            if number and (wanted is None or int(number[1]) in wanted):
+                yield int(number[1]), " ".join(line.split())
+
+
+def _revision(rule):
+    found = _REVISION.search(rule)
+    return int(found[1]) if found else 0
 
 
 def rules_in(path):

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from . import apply as rules
-from . import indexing, recorder, settings
-from .place import INDEX
+from .index import update
+from .index.location import INDEX
+from .record import recorder, ruleset, settings
 
 
 def options(parser):
@@ -15,9 +15,9 @@ def options(parser):
     """
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     apply = verbs.add_parser("apply", help="put the plan in force, and record since when it is")
-    apply.set_defaults(run=rules.command)
+    apply.set_defaults(run=ruleset.command)
     withdraw = verbs.add_parser("withdraw", help="put the plan out of force, and record it")
-    withdraw.set_defaults(run=rules.command_withdraw)
+    withdraw.set_defaults(run=ruleset.command_withdraw)
     record = verbs.add_parser("record", help="record the plan and translations, until it is told to end")
     record.set_defaults(run=recorder.command)
     for verb in (apply, withdraw, record):
@@ -30,5 +30,5 @@ def options(parser):
         action="store_true",
         help="then bring the object store to the same state / 发布到对象存储",
     )
-    index.set_defaults(run=indexing.command)
+    index.set_defaults(run=update.command)
     return [apply, withdraw, record, index]

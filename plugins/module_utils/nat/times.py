@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times without a bound, and times as an answer shows them."""
+"""Times as records write them and as answers show them, days, and times without a bound: Unix milliseconds."""
 
 from __future__ import annotations
 
 import datetime
 
-BEGIN = -(1 << 61)  # Unix milliseconds: before all that can be on record
+DAY = 86400000
+BEGIN = -(1 << 61)  # before all that can be on record
 END = 1 << 61
 
 
@@ -18,3 +19,25 @@ def iso(milliseconds):
         return None
     moment = datetime.datetime.fromtimestamp(milliseconds // 1000, datetime.timezone.utc)
     return "%s.%03dZ" % (moment.strftime("%Y-%m-%dT%H:%M:%S"), milliseconds % 1000)
+
+
+def seconds(milliseconds):
+    """Unix milliseconds as the seconds of a record: three decimals."""
+    return "%d.%03d" % divmod(milliseconds, 1000)
+
+
+def milliseconds(text):
+    """The seconds of a record as Unix milliseconds."""
+    whole, point, fraction = text.partition(".")
+    if not (point and len(fraction) == 3):
+        raise ValueError("%r is no time: seconds with three decimals are" % text)
+    return int(whole) * 1000 + int(fraction)
+
+
+def start(name):
+    """The first Unix millisecond of a day.
+
+    :param str name: YYYY-MM-DD.
+    """
+    day = datetime.datetime.strptime(name, "%Y-%m-%d").replace(tzinfo=datetime.timezone.utc)
+    return int(day.timestamp()) * 1000

@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from typing import NamedTuple
 
 from .. import processes
+
+SECONDS = 30
+"""How long an observer may take that says nothing else: longer than one program that it asks (processes.SECONDS)."""
 
 
 class ObservationError(Exception):
@@ -23,12 +27,16 @@ class Argument(NamedTuple):
 
 
 class Observer(NamedTuple):
-    """C(look) takes the arguments by name and returns a dict with a value for each key of C(facts)."""
+    """C(look) takes the arguments by name and returns a dict with a value for each key of C(facts).
+
+    After C(seconds) nobody waits for it any more, and its checks are errors.
+    """
 
     look: object
     text: str
     arguments: dict
     facts: dict
+    seconds: float = SECONDS
 
 
 def problems(name, observer, arguments):
@@ -75,6 +83,32 @@ def run(name, observer, arguments):
     if missing:
         raise ObservationError("observer '%s' did not report: %s" % (name, ", ".join(missing)))
     return facts
+
+
+def side_by_side(work, items):
+    """Do the same for several things at once, since most of it is waiting.
+
+    :return: list of what C(work) gave for each, in their order.
+    :raises Exception: what it raised for the first of them that it raised anything for.
+    """
+    items = list(items)
+    given = [None] * len(items)
+    raised = [None] * len(items)
+
+    def do(number):
+        try:
+            given[number] = work(items[number])
+        except Exception as error:  # it is raised below, in the thread that asked
+            raised[number] = error
+
+    threads = [threading.Thread(target=do, args=(number,), daemon=True) for number in range(len(items))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in filter(None, raised):
+        raise error
+    return given
 
 
 def command(argv, ok=(0,), stderr=False):

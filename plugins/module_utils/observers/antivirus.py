@@ -69,6 +69,7 @@ OBSERVERS = {
             "spares": "bool: clamd finds nothing in a harmless text",
             "unguarded": "list: watched folders in which the test file can be read",
         },
+        seconds=60,
     ),
     "virus_signatures": Observer(
         look=_signatures,

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import configparser
 import ipaddress
 import re
 from collections import Counter
 
-from ._registry import Argument, Observer, command
+from .. import fail2ban
+from ._registry import Argument, ObservationError, Observer, command
 
 SETTLED = 15
 """Seconds after which fail2ban has acted on a failure."""
+_PACKAGE = "/etc/fail2ban/jail.conf"
+_KEYS = ("maxretry", "findtime", "bantime", "ignoreip", "ignorecommand", "actions")
 _FAILED = re.compile(r"^Failed \S+ for .* from (\S+) port \d+")
 _BANNED = re.compile(r"\] (?:Restore )?Ban (\S+)")
 
@@ -50,34 +54,99 @@ def _journal(programs, pattern, since, until):
     return command(argv + (["--until", "-%ds" % until] if until else []) + words, ok=(0, 1)).splitlines()
 
 
-def _bans(jails, max_failures, find_seconds, never):
-    listed = re.search(r"Jail list:(.*)", command(["fail2ban-client", "status"]))
-    running = [name.strip() for name in listed[1].split(",")] if listed else []
-    now = {name: command(["fail2ban-client", "get", name, "banip"]).split() for name in running if name}
+def weaker(jail, found, wanted, never, own):
+    """Say where a jail that runs lets more pass than it should.
+
+    :param dict found: what fail2ban says, by its own names (_KEYS).
+    :param dict wanted: C(maxretry), C(findtime), C(bantime).
+    :param list never: networks that it may spare.
+    :param set own: what the package itself says for this jail, and is not held against it.
+    :return: list of sentences.
+    """
+    for_ever = found["bantime"] < 0
+    worse = {
+        "maxretry": found["maxretry"] > wanted["maxretry"],
+        "findtime": found["findtime"] < wanted["findtime"],
+        "bantime": found["bantime"] < wanted["bantime"] and not for_ever,
+    }
+    said = ["%s is %s and not %s" % (key, found[key], wanted[key]) for key in worse if worse[key] and key not in own]
+    said += ["it never bans " + one for one in found["ignoreip"] if not _within(one, never)]
+    if found["ignorecommand"] and "ignorecommand" not in own:
+        said.append("it asks '%s' whom to spare" % found["ignorecommand"])
+    if not found["actions"]:
+        said.append("it does nothing")
+    return ["%s: %s" % (jail, one) for one in said]
+
+
+def _within(one, networks):
+    try:
+        network = ipaddress.ip_network(one, strict=False)
+    except ValueError:  # a name, which answers as its owner likes
+        return False
+    return any(
+        network.version == other.version and network.subnet_of(other) for other in map(ipaddress.ip_network, networks)
+    )
+
+
+def of_the_package(text):
+    """What the package's own settings (jail.conf) say for single jails: dict of sets of keys."""
+    settings = configparser.RawConfigParser(strict=False, default_section="")  # DEFAULT is not for single jails
+    settings.read_string(text)
+    return {jail: set(settings.options(jail)) for jail in settings.sections()}
+
+
+def _own():
+    try:
+        with open(_PACKAGE, encoding="utf-8") as file:
+            return of_the_package(file.read())
+    except (FileNotFoundError, configparser.Error):
+        return {}  # then everything is held against it
+
+
+def _bans(jails, max_failures, find_seconds, ban_seconds, never):
+    spared = [*never, "127.0.0.0/8", "::1/128"]
+    wanted = {"maxretry": max_failures, "findtime": find_seconds, "bantime": ban_seconds}
+    try:
+        with fail2ban.Connection() as asked:
+            running = asked.jails()
+            now = {jail: asked.ask("get", jail, "banip") or [] for jail in running}
+            found = {jail: {key: asked.ask("get", jail, key) for key in _KEYS} for jail in running if jail in jails}
+    except fail2ban.Fail2banError as error:
+        raise ObservationError(str(error)) from error
     past = _journal(["fail2ban.actions"], r"\] (Restore )?Ban ", find_seconds, 0)
     banned = {address for some in now.values() for address in some}
     banned |= {match[1] for match in map(_BANNED.search, past) if match}
     failures = failed(_journal(["sshd", "sshd-session"], "^Failed ", find_seconds, SETTLED)) if "sshd" in jails else {}
+    own = _own()
     return {
         "missing_jails": sorted(set(jails) - set(running)),
+        "in_force": {jail: {key: values[key] for key in wanted} for jail, values in found.items()},
+        "weaker": [
+            sentence
+            for jail, values in sorted(found.items())
+            for sentence in weaker(jail, values, wanted, spared, own.get(jail, ()))
+        ],
         "banned": sorted({address for some in now.values() for address in some}),
         "failing_sources": len(failures),
-        "unbanned": unbanned(failures, banned, max_failures, [*never, "127.0.0.0/8", "::1/128"]),
+        "unbanned": unbanned(failures, banned, max_failures, spared),
     }
 
 
 OBSERVERS = {
     "bans": Observer(
         look=_bans,
-        text="who is banned by fail2ban, beside who failed to log in by the journal",
+        text="who is banned by fail2ban and by which limits, beside who failed to log in by the journal",
         arguments={
             "jails": Argument(list, "jails that must run", required=True),
             "max_failures": Argument(int, "failures of one source that are too many", required=True),
             "find_seconds": Argument(int, "seconds in which they are counted together", required=True),
+            "ban_seconds": Argument(int, "seconds for which such a source is to be banned", required=True),
             "never": Argument(list, "networks that are never banned", required=True),
         },
         facts={
             "missing_jails": "list: jails that do not run",
+            "in_force": "dict: jail to maxretry, findtime and bantime of those that run",
+            "weaker": "list: sentences on jails that let more pass than the arguments say",
             "banned": "list: addresses that are banned now",
             "failing_sources": "int: sources of failed logins by SSH in that time",
             "unbanned": "list: sources that failed too often and were not banned",

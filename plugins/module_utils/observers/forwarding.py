@@ -18,6 +18,7 @@ _RECONNECT_SECONDS = 15
 # What a collector without TLS says until then is short, and no handshake is as long as the answers to some 100 records.
 _ANSWER_BYTES = 512
 _HANDSHAKE_BYTES = 8192
+_AGO_MS = 1000
 _NEVER = 1000000000  # seconds: nothing was ever handed over
 _KEPT_EVERY = 100  # a forwarder saves its place every so many messages: so many entries may seem to wait
 _OFFERS = b"relp_version=0\nrelp_software=order82,0,order82\ncommands=syslog"
@@ -51,11 +52,12 @@ def understood(now, before):
     """Whether records go over one of these connections, and not only an attempt to agree on it.
 
     :param list now: what connections() found.
-    :param list before: what it found a second ago.
+    :param list before: what it found a second ago. What was silent since then was there too.
     """
     there = {one["port"] for one in before}
     return any(
-        one["received"] >= _HANDSHAKE_BYTES or (one["received"] >= _ANSWER_BYTES and one["port"] in there)
+        one["received"] >= _HANDSHAKE_BYTES
+        or (one["received"] >= _ANSWER_BYTES and (one["port"] in there or one["answer_ms"] >= _AGO_MS))
         for one in now
     )
 

@@ -11,6 +11,7 @@ from ..ids.commands import dropped
 from ._registry import Argument, ObservationError, Observer, command
 
 QUEUE = 82
+_MOST = 20
 _QUEUES = "/proc/net/netfilter/nfnetlink_queue"
 
 
@@ -30,11 +31,15 @@ def _drops(interfaces):
 def _rules():
     try:
         [found] = engine.ask("ruleset-stats")
+        local = rules.local()
+        lost = local.lost + rules.unread()
     except engine.EngineError as error:
         raise ObservationError(str(error)) from error
     return {
         "loaded": int(found["rules_loaded"]),
         "failed": int(found["rules_failed"]),
+        "lost": lost[:_MOST],
+        "switched_off": local.switched_off,
         "age_days": round((time.time() - os.path.getmtime(rules.IN_FORCE)) / 86400, 2),
     }
 
@@ -106,6 +111,8 @@ OBSERVERS = {
         facts={
             "loaded": "int: rules that it has",
             "failed": "int: rules that it did not understand",
+            "lost": "list: sentences on local rules that are not in force, by number and file, at most 20",
+            "switched_off": "list: numbers of local rules that the site switched off (/etc/suricata/disable.conf)",
             "age_days": "float: days since they were put together",
         },
     ),

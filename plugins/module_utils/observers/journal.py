@@ -8,21 +8,97 @@ import json
 import os
 import re
 import time
+from typing import NamedTuple
 
 from .. import processes
 from ._registry import Observer, command
 
+_FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib")
+_KERNEL = "systemd.journald."
+_ALL = ("debug", "7")
+_YES = ("yes", "true", "1", "on", "y", "t")
+_MOST_FILES = 100
+"""What journald keeps if nothing else is said."""
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-def settings(text):
-    """The values in force in the text of C(systemd-analyze cat-config): the last of each key wins."""
-    values = {}
-    for line in text.splitlines():
-        key, equals, value = line.partition("=")
-        if equals and not line.startswith(("#", ";")):
-            values[key.strip()] = value.strip()
-    return values
+class Setting(NamedTuple):
+    """A value that is in force, and the file that says so."""
+
+    value: str
+    path: str
+
+
+def files(root="/"):
+    """The files of journald's configuration, in the order in which they count; of one name the first folder's does."""
+    folders = [os.path.join(root, folder, "systemd") for folder in _FOLDERS]
+    main = [path for path in (os.path.join(folder, "journald.conf") for folder in folders) if os.path.exists(path)]
+    drop_ins = {}
+    for folder in reversed(folders):
+        for path in glob.glob(os.path.join(folder, "journald.conf.d", "*.conf")):
+            drop_ins[os.path.basename(path)] = path
+    return main[:1] + [drop_ins[name] for name in sorted(drop_ins)]
+
+
+def settings(paths, kernel=""):
+    """What is in force, as journald reads it: the last of each key wins, and the kernel's command line over all.
+
+    :param list paths: what files() found.
+    :param str kernel: the kernel's command line.
+    :return: dict: key to Setting. A key without a value stands for its default, and is not there.
+    """
+    found = {}
+    for path in paths:
+        section = ""
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = re.sub(r"\\\n", " ", file.read())
+        for line in map(str.strip, text.splitlines()):
+            key, equals, value = line.partition("=")
+            if line.startswith("["):
+                section = line
+            elif equals and section == "[Journal]" and not line.startswith(("#", ";")):
+                found[key.strip()] = Setting(value.strip(), path)
+    for word in kernel.split():
+        key, _equals, value = word.partition("=")
+        if key.startswith(_KERNEL):
+            # MaxLevelStore is systemd.journald.max_level_store there, and without a value it is yes.
+            name = "".join(part.capitalize() for part in key[len(_KERNEL) :].split("_"))
+            found[name] = Setting(value or "yes", "the kernel's command line")
+    return {key: one for key, one in found.items() if one.value}
+
+
+def hands_nothing_on(paths):
+    """Whether nothing is handed to syslog by default, by the comment in the package's file: Debian 12 hands all."""
+    if not paths:
+        return True
+    with open(paths[0], encoding="utf-8", errors="replace") as file:
+        return "#ForwardToSyslog=no" in file.read().splitlines()
+
+
+def losses(values, nothing_handed_on):
+    """What journald does not keep, or does not hand to the text logs.
+
+    :param dict values: what settings() found.
+    :param bool nothing_handed_on: what hands_nothing_on() found.
+    :return: list of str: the setting, its value, and where it stands.
+    """
+    wanted = {
+        "Storage": lambda value: value == "persistent",
+        "MaxLevelStore": lambda value: value in _ALL,
+        "MaxLevelSyslog": lambda value: value in _ALL,
+        "ForwardToSyslog": lambda value: value.lower() in _YES,
+        "SystemMaxFiles": lambda value: value == "0" or (value.isdigit() and int(value) >= _MOST_FILES),
+    }
+    found = [
+        "%s=%s (%s)" % (key, *values[key])
+        for key, is_good in wanted.items()
+        if key in values and not is_good(values[key].value)
+    ]
+    if "Storage" not in values:
+        found.append("Storage is not set")
+    if "ForwardToSyslog" not in values and nothing_handed_on:
+        found.append("ForwardToSyslog is not set")
+    return found
 
 
 def size(text):
@@ -40,33 +116,46 @@ def _bytes(folder):
     return sum(os.path.getsize(os.path.join(top, name)) for top, _folders, names in os.walk(folder) for name in names)
 
 
-def _applied():
+def _applied(paths):
     """Whether journald started after its configuration last changed: it reads it at its start only."""
     shown = command(["systemctl", "show", "--timestamp=unix", "--property=ActiveEnterTimestamp", "systemd-journald"])
     started = int(shown.strip().partition("=@")[2] or 0)
-    changed = [os.stat(path).st_mtime for path in glob.glob("/etc/systemd/journald.conf.d/*.conf")]
-    return started + 1 >= max(changed, default=0)
+    # A folder changes when a file goes.
+    folders = glob.glob("/etc/systemd/journald.conf.d") + glob.glob("/run/systemd/journald.conf.d")
+    return started + 1 >= max(os.stat(path).st_mtime for path in [*paths, *folders])
+
+
+def _kernel():
+    """The kernel's command line; in a container systemd takes that of its own start."""
+    with open("/proc/1/cmdline" if os.path.exists("/run/systemd/container") else "/proc/cmdline", "rb") as file:
+        return file.read().decode("utf-8", "replace").replace("\0", " ")
 
 
 def _journal():
-    values = settings(command(["systemd-analyze", "cat-config", "systemd/journald.conf"]))
+    paths = files()
+    values = settings(paths, _kernel())
     with open("/etc/machine-id", encoding="ascii") as file:
         folder = os.path.join("/var/log/journal", file.read().strip())
     persistent = os.path.exists(os.path.join(folder, "system.journal"))
     used = _bytes(folder) if persistent else 0
-    limit = size(values.get("SystemMaxUse"))
+    limit = size(_value(values, "SystemMaxUse"))
     days = max(time.time() - _first_entry_time(), 60) / 86400
     return {
         "persistent": persistent,
+        "losses": losses(values, hands_nothing_on(paths)),
         "oldest_days": round(days, 2),
         "bytes": used,
         "limit_bytes": limit,
         # A young journal's rate is its first hour's, which is no measure: it counts as spread over a day at least.
         "lasts_days": int(limit / (used / max(days, 1))) if used and limit else 0,
-        "rate_limited": not (values.get("RateLimitIntervalSec") == "0" or values.get("RateLimitBurst") == "0"),
-        "applied": _applied(),
-        "deletes_after": values.get("MaxRetentionSec", "0") or "0",
+        "rate_limited": not (_value(values, "RateLimitIntervalSec") == "0" or _value(values, "RateLimitBurst") == "0"),
+        "applied": _applied(paths),
+        "deletes_after": _value(values, "MaxRetentionSec") or "0",
     }
+
+
+def _value(values, key):
+    return values[key].value if key in values else ""
 
 
 OBSERVERS = {
@@ -76,6 +165,7 @@ OBSERVERS = {
         arguments={},
         facts={
             "persistent": "bool: it is on the disk and survives a restart",
+            "losses": "list: settings by which less than everything is kept or handed on, and where they stand",
             "oldest_days": "float: days since its first entry",
             "bytes": "int: what it takes now",
             "limit_bytes": "int: what it may take (SystemMaxUse)",

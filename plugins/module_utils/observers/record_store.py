@@ -179,5 +179,6 @@ OBSERVERS = {
             "free_percent": "int: of the store's disk",
             "lasts_days": "int: days until the disk is full at the rate of the fullest day; 99999 without a rate",
         },
+        seconds=120,
     ),
 }

@@ -25,12 +25,12 @@ OBSERVERS = {
     ),
     "standby_sharing": Observer(
         look=standby.sharing,
-        text="what conntrackd hears from the other host; takes three seconds",
+        text="what conntrackd hears from the other host",
         arguments={},
         facts={
             "internal": "int: connections of this host",
             "external": "int: connections that the other told of",
-            "heard": "int: bytes from the other host within three seconds",
+            "heard": "int: bytes from the other host; 0 if none came within three seconds",
         },
     ),
 }

@@ -7,30 +7,105 @@ import json
 import select
 import time
 
-from ..nat import capture, lines
+from ..nat import times
+from ..nat.plan import plan_id
+from ..nat.record import conntrack, nftables, record_text
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 20  # differences that are named
 _LOOK_SECONDS = 15
 
 
-def _translation(plan, table, plan_file):
+def _translation(plan, table, plan_file, rules_file):
     with open(plan_file, encoding="utf-8") as file:
         entries = file.read().split()
-    held, _packets = capture.begun(table)
-    differences = ["the plan's file is not the plan %s" % plan] if lines.plan_id(entries) != plan else []
+    held, _packets = nftables.begun(table)
+    differences = ["the plan's file is not the plan %s" % plan] if plan_id(entries) != plan else []
     if held is None:
         differences.append("no rules of the plan are loaded")
     else:
         owned = {entry.split(",", 1)[1] for entry in entries if entry.startswith(("block,", "overflow,"))}
-        loaded = loaded_blocks(json.loads(command(["nft", "--json", "list", "table", "ip", table]))) if owned else set()
+        with open(rules_file, encoding="utf-8") as file:
+            wanted = rules_by_chain(file.read())
+        tables = [_listed(family, table) for family in sorted({family for family, _chain in wanted})]
+        loaded = set().union(*map(loaded_blocks, tables))
         differences += ["not loaded: " + one for one in sorted(owned - loaded)]
         differences += ["loaded, not in the plan: " + one for one in sorted(loaded - owned)]
+        differences += changed_chains(wanted, tables)
     return {
         "in_force": held or "",
         "differences": differences[:_MOST],
+        "strangers": _strangers(table)[:_MOST],
         "misplaced": misplaced(_open(entries), entries)[:_MOST],
     }
+
+
+def _listed(family, table):
+    return json.loads(command(["nft", "--json", "list", "table", family, table]))
+
+
+def _strangers(table):
+    """What translates beside the plan's table."""
+    listed = json.loads(command(["nft", "--json", "list", "chains"]))
+    return [
+        "table %s %s: %s" % (*one, ", ".join(chains))
+        for one, chains in translating_tables(listed).items()
+        if one[1] != table and any("rule" in entry for entry in _listed(*one)["nftables"])
+    ]
+
+
+def translating_tables(document):
+    """The tables in which something may translate; what iptables-nft(8) sets is among them.
+
+    :param dict document: what C(nft --json list chains) prints.
+    :return: dict: family and name of a table to the chains of type nat in it.
+    """
+    found = {}
+    for one in document["nftables"]:
+        chain = one.get("chain", {})
+        if chain.get("type") == "nat":
+            found.setdefault((chain["family"], chain["table"]), []).append(chain["name"])
+    return found
+
+
+def rules_by_chain(text):
+    """How many rules each chain has in the file that the role wrote (nat.nft.j2): dict of family and chain to int."""
+    found = {}
+    family = chain = None
+    for line in map(str.strip, text.splitlines()):
+        words = line.split()
+        if line.startswith("table ") and line.endswith("{"):
+            family = words[1]
+        elif line.startswith("chain "):
+            chain = (family, words[1])
+            found[chain] = 0
+        elif line == "}":
+            chain = None
+        elif chain and line and not line.startswith(("#", "type ")):
+            found[chain] += 1
+    return found
+
+
+def changed_chains(wanted, tables):
+    """Where the kernel has other chains than the file, or more or fewer rules in them.
+
+    :param dict wanted: what rules_by_chain() found.
+    :param list tables: what C(nft --json list table) prints, for each family.
+    :return: list of sentences.
+    """
+    found = {}
+    for one in (one for document in tables for one in document["nftables"]):
+        if "chain" in one:
+            found.setdefault((one["chain"]["family"], one["chain"]["name"]), 0)
+        elif "rule" in one:
+            chain = (one["rule"]["family"], one["rule"]["chain"])
+            found[chain] = found.get(chain, 0) + 1
+    return [
+        "rules of chain %s: %s in the kernel, %s in the file"
+        % (chain[1], *(side.get(chain, "no chain") for side in (found, wanted)))
+        for chain in sorted({*wanted, *found})
+        if wanted.get(chain) != found.get(chain)
+    ]
 
 
 def loaded_blocks(document):
@@ -55,7 +130,7 @@ def loaded_blocks(document):
 def misplaced(flows, entries):
     """The translations that the plan gives to somebody else, or to nobody.
 
-    :param flows: iterable of capture.Flow.
+    :param flows: iterable of conntrack.Flow.
     :param list entries: of the plan.
     :return: list of str.
     """
@@ -79,7 +154,7 @@ def _open(entries):
     public = sorted({entry.split(",")[3] for entry in entries if entry.startswith(("block,", "overflow,"))})
     if not public:
         return []
-    look = capture.Open(capture.Decoder(public))
+    look = conntrack.Open(conntrack.Decoder(public))
     flows = []
     end = time.monotonic() + _LOOK_SECONDS
     while not look.done:
@@ -99,20 +174,22 @@ def _translation_records():
             "--output=cat",
             "--reverse",
             "--lines=1",
-            "--identifier=" + lines.PROGRAM,
+            "--identifier=" + record_text.PROGRAM,
             "--grep=^beat ",
         ],
         ok=(0, 1),
     ).strip()
+    faults = conntrack.settings_faults()
     if not said:
-        return {"beat_seconds": -1, "plan": "", "lost": 0, "unaccounted": 0}
-    _kind, pairs, _list = lines.parse(said)
+        return {"beat_seconds": -1, "plan": "", "lost": 0, "unaccounted": 0, "faults": faults}
+    _kind, pairs, _list = record_text.parse(said)
     begun, ended, still = (int(pairs[name]) for name in ("begun", "ended", "open"))
     return {
-        "beat_seconds": int(time.time() - lines.milliseconds(pairs["at"]) / 1000),
+        "beat_seconds": int(time.time() - times.milliseconds(pairs["at"]) / 1000),
         "plan": pairs["plan"],
         "lost": int(pairs["lost"]),
         "unaccounted": max(0, begun - ended - still),
+        "faults": faults,
     }
 
 
@@ -124,10 +201,12 @@ OBSERVERS = {
             "plan": Argument(str, "the plan's id", required=True),
             "table": Argument(str, "the table of nftables", required=True),
             "plan_file": Argument(str, "the plan's entries, one a line", "/etc/order82/nat_plan"),
+            "rules_file": Argument(str, "the rules as nftables loads them", "/etc/order82/nat.nft"),
         },
         facts={
             "in_force": "str: the id of the plan that the kernel has, empty if none",
             "differences": "list: where the rules in the kernel differ from the plan, at most 20",
+            "strangers": "list: other tables that translate, with their chains, at most 20",
             "misplaced": "list: translations that go on now outside of their owner's ports, at most 20",
         },
     ),
@@ -141,6 +220,7 @@ OBSERVERS = {
             "lost": "int: translations that ended unseen since the recorder began",
             "unaccounted": "int: translations that began and neither go on nor ended; those that ended in the last "
             "minutes are among them",
+            "faults": "list: sentences on settings of the kernel that make the recorder deaf",
         },
     ),
 }

@@ -7,12 +7,14 @@ import datetime
 import os
 import time
 
-from ..nat import ask, catalogue, place, request, times
+from ..nat import times
+from ..nat.answer import request
+from ..nat.answer.tracer import Tracer
+from ..nat.index import catalogue, duckdb_engine, location
 from ..records import settings as record_settings
 from ..records import store as record_store
 from ._registry import Argument, Observer
 
-RECORD_CLASS = "nat_mapping"
 _SOON_SECONDS = 1800  # a day that was built since then may still be on its way
 
 
@@ -22,8 +24,11 @@ def _nat_index(index):
     known = {day.name for day in days}
     with_records = [
         str(day)
-        for day in record_store.days(store, RECORD_CLASS)
-        if any(os.path.getsize(name) for name in record_store.files(record_store.folder(store, RECORD_CLASS, day)))
+        for day in record_store.days(store, catalogue.RECORD_CLASS)
+        if any(
+            os.path.getsize(name)
+            for name in record_store.files(record_store.folder(store, catalogue.RECORD_CLASS, day))
+        )
     ]
     built = [os.path.getmtime(os.path.join(index, day.name + ".json")) for day in days]
     return {
@@ -39,7 +44,7 @@ def _example(store, index, days):
     if not days or not days[-1].texts:
         return {"asked": "", "right": True}
     at = days[-1].texts[1]
-    with ask.Tracer(store, index) as tracer:
+    with Tracer(store, index) as tracer:
         row = tracer.example(at)
         if row is None:
             return {"asked": "", "right": True}
@@ -50,11 +55,11 @@ def _example(store, index, days):
 
 def _nat_published(index):
     here = catalogue.load(index)
-    where = place.at("s3:")
+    where = location.at("s3:")
     try:
         there = {day.name: day for day in catalogue.load(where)}
         names = where.names()
-    except place.PlaceError as error:
+    except duckdb_engine.ReadError as error:
         return {"said": str(error), "behind_seconds": -1, "missing_days": [], "missing_files": []}
     finally:
         where.close()
@@ -79,7 +84,7 @@ OBSERVERS = {
     "nat_index": Observer(
         look=_nat_index,
         text="the index of NAT records on a collector, and its answer to a question whose answer is known",
-        arguments={"index": Argument(str, "the index's folder", "/var/lib/order82-index/nat_mapping")},
+        arguments={"index": Argument(str, "the index's folder", location.INDEX)},
         facts={
             "missing_days": "list: days that have records and no index",
             "built_seconds": "int: how long ago a part was built last, -1 if never",
@@ -87,16 +92,18 @@ OBSERVERS = {
             "asked": "str: an owner of a port by the newest plan, as a question; empty where no plan has blocks",
             "right": "bool: the answer named the owner",
         },
+        seconds=60,
     ),
     "nat_published": Observer(
         look=_nat_published,
         text="what an object store has of the index of NAT records on this collector",
-        arguments={"index": Argument(str, "the index's folder", "/var/lib/order82-index/nat_mapping")},
+        arguments={"index": Argument(str, "the index's folder", location.INDEX)},
         facts={
             "said": "str: why the object store can't be read; empty where it can",
             "behind_seconds": "int: by how much its newest day was built earlier than here, -1 if it can't be read",
             "missing_days": "list: days that were built half an hour ago or earlier, and are not there",
             "missing_files": "list: files that a catalogue there names, and that are not there",
         },
+        seconds=60,
     ),
 }

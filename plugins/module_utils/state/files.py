@@ -48,6 +48,11 @@ def content(entry):
     return base64.b64decode(entry["content"])
 
 
+def is_whole(entry):
+    """Whether the content of a file's entry, where it has one, is what its hash says."""
+    return "content" not in entry or hashlib.sha256(content(entry)).hexdigest() == entry["sha256"]
+
+
 def _name(lookup, number):
     try:
         return lookup(number)[0]
@@ -303,18 +308,33 @@ def validate(entry, waiting):
     """
     if not entry["validate"]:
         return
-    words = [waiting.get(word, word).replace("%s", waiting[entry["path"]]) for word in entry["validate"]]
-    try:
-        run(words, _VALIDATE_SECONDS)
-    except StateError as error:
-        because = entry["otherwise"] or "%s is not valid" % entry["path"]
-        if entry["secret"]:  # what the program says may have a line of it
-            said = "'%s' does not take it" % " ".join(words)
-        else:
-            said = str(error)
-        for path, place in waiting.items():
-            said = said.replace(place, path)
-        raise StateError("%s (%s)" % (because, said)) from (None if entry["secret"] else error)
+    with _as_if_in_place(entry, waiting) as tried:
+        words = [waiting.get(word, word).replace("%s", tried) for word in entry["validate"]]
+        try:
+            run(words, _VALIDATE_SECONDS)
+        except StateError as error:
+            because = entry["otherwise"] or "%s is not valid" % entry["path"]
+            # What the program says of a secret may have a line of it.
+            said = "'%s' does not take it" % " ".join(words) if entry["secret"] else str(error)
+            for path, place in {**waiting, entry["path"]: tried}.items():
+                said = said.replace(place, path)
+            raise StateError("%s (%s)" % (because, said)) from (None if entry["secret"] else error)
+
+
+@contextlib.contextmanager
+def _as_if_in_place(entry, waiting):
+    """Where to find the file; one that names others that wait as well, as a copy that names them where they are."""
+    text = content(entry)
+    for path in sorted(waiting, key=len, reverse=True):
+        if path != entry["path"]:
+            text = text.replace(path.encode(), waiting[path].encode())
+    if text == content(entry):
+        yield waiting[entry["path"]]
+        return
+    with tempfile.NamedTemporaryFile(prefix="order82-", dir="/run") as file:
+        file.write(text)
+        file.flush()
+        yield file.name
 
 
 def others(state, gone=()):

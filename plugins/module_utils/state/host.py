@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import grp
 import pwd
 import subprocess
 
-from .. import processes
+from .. import journal, processes
 from .errors import StateError
+
+_LONGEST = 16000
+"""So many characters of what was done are put on record in one text."""
 
 PROPERTIES = (
     "Id",
     "LoadState",
     "ActiveState",
+    "SubState",
     "UnitFileState",
     "FragmentPath",
     "DropInPaths",
@@ -40,6 +45,15 @@ def run(argv, seconds=processes.SECONDS, environment=None, ok=(0,)):
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
         raise StateError("'%s' ended with code %d: %s" % (" ".join(argv), done.returncode, said[-1500:]))
     return done.stdout.decode("utf-8", "replace")
+
+
+def note(text):
+    """Put on record what is done to this host, as Ansible's own modules do: maintenance (article 7(3)).
+
+    A host that has no journal yet can still be given one.
+    """
+    with contextlib.suppress(OSError):
+        journal.write("ansible-host_state", text.replace("\n", " ")[:_LONGEST])
 
 
 class Host:

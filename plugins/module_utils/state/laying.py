@@ -19,7 +19,7 @@ from typing import NamedTuple
 from .. import processes
 from . import accounts, files, kernel, manifest, needs, packages, paths, removing, units
 from .errors import StateError
-from .host import Host
+from .host import Host, note
 
 
 class Done:
@@ -58,6 +58,8 @@ def bring_about(state, beforehand, check, host=None):
         done.failed = "%s: %s" % (state["role"], error)
         if done.words and not check:
             done.failed += "\nDone before that: %s." % "; ".join(done.words)
+    if done.words and not check:
+        note("%s: %s" % (state["role"], "; ".join(done.words)))
     return done.document()
 
 

@@ -137,7 +137,8 @@ def answer(lines, names):
     """Answer beforehand what packages would ask (debconf)."""
     lines = [line for line in lines if line.split()[0] in names]
     if lines:
-        path = "/run/order82-debconf"
+        path = "/var/lib/order82/debconf"
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         paths.write(path, ("\n".join(lines) + "\n").encode())
         try:
             run(["debconf-set-selections", path])
@@ -173,22 +174,35 @@ def put_back_policy():
         os.replace(_KEPT, _POLICY)
 
 
+def refuse_to_purge(host, names):
+    """Stop before anything is removed where somebody's own package would go with it; those that came along may go.
+
+    :raises StateError: it names the package.
+    """
+    there = [name for name in names if name in host.packages]
+    if not there:
+        return
+    planned = run([*_APT, "--simulate", "purge", *there], _SECONDS, _ENVIRONMENT)
+    others = sorted(set(re.findall(r"^(?:Remv|Purg) (\S+)", planned, re.MULTILINE)) - set(there))
+    came_along = run(["apt-mark", "showauto", *others]).split() if others else []
+    wanted = [name for name in others if name not in came_along]
+    if wanted:
+        raise StateError(
+            "%s can't be removed: %s, which somebody installed, would go too; remove that first, or keep the measure"
+            % (there[0], ", ".join(wanted))
+        )
+
+
 def purge(host, names, check=False):
     """Remove packages with their settings.
 
     :return: sentences on what was done.
-    :raises StateError: another package would go with them.
+    :raises StateError: as L(refuse_to_purge).
     """
+    refuse_to_purge(host, names)
     there = [name for name in names if name in host.packages]
     if not there:
         return []
-    planned = run([*_APT, "--simulate", "purge", *there], _SECONDS, _ENVIRONMENT)
-    others = set(re.findall(r"^(?:Remv|Purg) (\S+)", planned, re.MULTILINE)) - set(there)
-    if others:
-        raise StateError(
-            "%s can't be removed: %s would go too; remove that first, or keep the measure"
-            % (there[0], ", ".join(sorted(others)))
-        )
     if not check:
         run([*_APT, "purge", *there], _SECONDS, _ENVIRONMENT)
         host.forget()

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from . import accounts, files, manifest, packages, units
 from .errors import StateError
+from .host import note
+
+_DROP_IN = ".d/order82.conf"
 
 
 class Gone(NamedTuple):
@@ -139,9 +142,11 @@ def take_away(host, state, check, done):
         done.words += ["stop " + name for name in reversed(names) if _is_there(host, name)]
         done.words += ["remove " + path for path in gone if os.path.lexists(path)]
         return
+    purged = _not_of_others([one["name"] for one in was["packages"] if one["name"] not in keep], role)
+    packages.refuse_to_purge(host, purged)
+    note("%s is being taken away" % role)
     names.reverse()
     timers_first = sorted(names, key=lambda name: not name.endswith((".timer", ".socket", ".path")))
-    purged = _not_of_others([one["name"] for one in was["packages"] if one["name"] not in keep], role)
     of_purged = [one["name"] for one in was["units"] if one["package"] in purged]
     done.words += units.end(host, [name for name in timers_first if _is_ours_to_end(name, was, keep)], of_purged)
     for entry in was["units"]:
@@ -150,7 +155,8 @@ def take_away(host, state, check, done):
     done.words += packages.purge(host, purged)
     packages.undivert(host, [path for path in was["diversions"] if path not in keep])
     done.words += files.remove(host, was, gone, keep)
-    files.remove_empty(known["made"])
+    # The second: versions before the first manifest did not write down which folders they had made.
+    files.remove_empty([*known["made"], *(os.path.dirname(path) for path in own_files if path.endswith(_DROP_IN))])
     if names or any(path.startswith(units.OWN) for path in gone):
         units.reload_systemd()
     done.words += accounts.remove(

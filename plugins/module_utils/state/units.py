@@ -7,7 +7,7 @@ import fnmatch
 import glob
 import os
 
-from . import manifest, paths
+from . import paths
 from .errors import StateError
 from .host import run
 
@@ -74,7 +74,9 @@ def made_otherwise(name, properties, entry, state, mended=False):
         found.append("does not start at boot (%s)" % (properties["UnitFileState"] or properties["LoadState"]))
     if entry["enabled"] is False and properties["UnitFileState"] in ("enabled", "enabled-runtime"):
         found.append("starts at boot")
-    if name.endswith(".timer") and properties["ActiveState"] == "active" and not (mended or _has_next(properties)):
+    # While what it starts runs, a timer has none yet.
+    waits = properties["ActiveState"] == "active" and properties["SubState"] != "running"
+    if name.endswith(".timer") and waits and not (mended or _has_next(properties)):
         found.append("has no next time")
     return found
 

@@ -55,6 +55,9 @@ def back_up(lab: Lab, host: str, ok: tuple[int, ...] = (0,)) -> None:
     lab.do(host, "systemctl start order82-backup", ok=ok)
 
 
+UP_AGAIN = "systemctl start order82-repository; until ss -Hltn 'sport = :2515' | grep -q .; do sleep 0.1; done"
+"""A repository answers again: what comes right after it would be refused before."""
+
 LOG_AGAIN = "systemctl start order82-backup-log"
 
 

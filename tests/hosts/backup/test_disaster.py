@@ -9,13 +9,12 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ..conftest import CHECKOUT, Lab, until
-from ..drift import Drift, broken, is_seen, red
-from .conftest import FILES, LOG_AGAIN, ROWS, back_up, listed, log_again, sql, writing
+from ..conftest import CHECKOUT, HANG, Lab, until
+from ..drift import Drift, broken
+from .conftest import FILES, LOG_AGAIN, ROWS, UP_AGAIN, back_up, listed, log_again, sql, writing
 
 CORRUPT = """
 for pack in $(find /srv/backup/app/data -type f); do
@@ -52,20 +51,18 @@ def test_with_one_repository_gone_backups_go_to_the_other_and_come_back_from_it(
     filled.do("app", f"echo {mark} >/etc/{mark}")
     filled.do("repository1", "systemctl stop order82-repository")
     try:
+        cursor = filled.cursor("app")
         back_up(filled, "app", ok=(1,))
-        said = filled.do("app", "journalctl -q -o cat -t order82 -n 20")
-        assert "alarm: no backup of system to repository1" in said
+        assert filled.journal("app", cursor, "-t order82 -g 'alarm: no backup of system to repository1'")
         filled.do("app", f"rm /etc/{mark}; order82 backup restore system")
         assert filled.do("app", f"cat /etc/{mark}") == f"{mark}\n"
     finally:
-        filled.do("repository1", "systemctl start order82-repository; sleep 1")
+        filled.do("repository1", UP_AGAIN)
         log_again(filled)
         back_up(filled, "app")
 
 
-def test_bytes_that_flipped_are_found_by_both_sides_and_the_other_repository_has_it_all(
-    filled: Lab, tmp_path: Path
-) -> None:
+def test_bytes_that_flipped_are_found_by_both_sides_and_the_other_repository_has_it_all(filled: Lab) -> None:
     drift = Drift(
         {
             "repository2": f"mkdir -p /root/kept; {CORRUPT} systemctl start order82-repository-tend",
@@ -79,8 +76,7 @@ def test_bytes_that_flipped_are_found_by_both_sides_and_the_other_repository_has
         {"repository2": {"backup_repository.whole"}, "app": {"backup.drilled"}},
     )
     with broken(filled, drift):
-        found = filled.inspect(tmp_path)
-        is_seen(found, drift)
+        found = filled.sees(drift)
         [drilled] = [one for one in found["results"] if one["check"] == "backup.drilled" and one["host"] == "app"]
         assert "repository2" in json.dumps(drilled)
         filled.do(
@@ -110,18 +106,18 @@ def test_only_the_repository_deletes_and_only_what_came_before_the_retention(fil
     assert looked(filled, "repository1")["app"]["wrong"] == ""
 
 
-def test_a_full_repository_keeps_nothing_from_the_other(filled: Lab, mark: str, tmp_path: Path) -> None:
+def test_a_full_repository_keeps_nothing_from_the_other(filled: Lab, mark: str) -> None:
     log_again(filled)
     filled.apply("backup_repository", "repository1", "-e", "backup_repository_max_bytes=1000000")
     try:
         filled.do("app", f"head -c 3000000 /dev/urandom >/etc/{mark}")
+        cursor = filled.cursor("app")
         back_up(filled, "app", ok=(1,))
         said = filled.do("app", "order82 backup list")
         newest = [line for line in said.splitlines() if " system " in line]
         assert newest[-1].split()[2] == "repository2"
-        assert filled.do("app", "journalctl -q -o cat -t order82 -g 'alarm: no backup of system to repository1' -n 1")
-        found = filled.inspect(tmp_path)
-        assert red(found) == {"app": {"backup.redundant"}}
+        assert filled.journal("app", cursor, "-t order82 -g 'alarm: no backup of system to repository1'")
+        found = filled.sees(Drift({}, {}, {"app": {"backup.redundant"}}))
         [said] = [one for one in found["results"] if one["check"] == "backup.redundant" and one["host"] == "app"]
         assert "system to repository1" in json.dumps(said)
     finally:
@@ -132,10 +128,10 @@ def test_a_full_repository_keeps_nothing_from_the_other(filled: Lab, mark: str, 
 
 
 def test_after_a_run_that_was_killed_the_next_is_clean(filled: Lab) -> None:
-    filled.do(
-        "server", "systemctl start --no-block order82-backup; sleep 4; systemctl kill --signal=KILL order82-backup"
-    )
-    until(20, lambda: state(filled, "server") == "failed", "its end")
+    # While a copy of something lies there.
+    filled.hold("server", "order82-backup", at="ls -A /var/lib/order82-backup/staging | grep -q .")
+    filled.do("server", "systemctl kill --signal=KILL order82-backup")
+    until(HANG, lambda: state(filled, "server") == "failed", "its end")
     filled.do("server", "systemctl reset-failed order82-backup")
     back_up(filled, "server")
     assert filled.do("server", "ls /var/lib/order82-backup/staging") == ""
@@ -147,7 +143,7 @@ LOCKER = f"""
 systemd-run -q --collect --unit=locker --uid=order82-repository --property=SupplementaryGroups=order82-repository-keys \\
     --setenv=RESTIC_PASSWORD_FILE=/etc/order82/backup_repository/app \\
     restic --no-cache --repo=/srv/backup/app --limit-download=50 check --read-data
-timeout 20 sh -c "until {LOCKS} | grep -q .; do sleep 0.1; done"
+timeout {HANG} sh -c "until {LOCKS} | grep -q .; do sleep 0.1; done"
 """
 
 
@@ -163,12 +159,18 @@ def locked(lab: Lab) -> Iterator[None]:
 
 
 def test_a_backup_waits_while_its_repository_deletes(filled: Lab) -> None:
+    def waits() -> bool:
+        """Its restic, which is done in a second where nothing is locked, has tried for a while."""
+        ages = filled.do("app", "ps -o etimes= -C restic", ok=(0, 1)).split()
+        assert state(filled, "app") == "activating"
+        return max(map(int, ages), default=0) >= 5
+
     with locked(filled):
         filled.do("app", "systemctl start --no-block order82-backup")
-        time.sleep(8)
-        assert state(filled, "app") == "activating"
+        until(HANG, lambda: state(filled, "app") == "activating", "its begin")
+        until(HANG, waits, "a restic that waits")
         filled.do("repository1", "systemctl kill --signal=INT locker")
-        until(60, lambda: state(filled, "app") != "activating", "its end")
+        until(HANG, lambda: state(filled, "app") != "activating", "its end")
     assert state(filled, "app") == "inactive", filled.do("app", "journalctl -q -o cat -t order82 -n 5")
 
 
@@ -181,35 +183,41 @@ def test_a_repository_that_was_killed_while_it_deleted_is_clean_again(filled: La
     assert not set(left) & set(filled.do("repository1", LOCKS).split())
 
 
-def test_a_repository_is_looked_at_while_a_backup_goes_on(filled: Lab) -> None:
-    filled.do("app", f"{LOG_AGAIN}; head -c 100000000 /dev/urandom >/etc/large")
-    filled.do("app", "systemctl start --no-block order82-backup")
+def in_the_middle(lab: Lab) -> None:
+    """Start a backup of app, of 100 MB at least, and stop it where it has a lock in repository1."""
+    lab.do("app", f"{LOG_AGAIN}; head -c 100000000 /dev/urandom >/etc/large")
 
     def holds_a_lock() -> bool:
-        filled.do("app", "systemctl kill --signal=STOP order82-backup")
-        if not filled.do("repository1", LOCKS):
-            filled.do("app", "systemctl kill --signal=CONT order82-backup")
-            return False
-        return True
+        lab.do(
+            "app", "systemctl start --no-block order82-backup; systemctl kill --signal=STOP order82-backup", ok=(0, 1)
+        )
+        if state(lab, "app") == "activating" and lab.do("repository1", LOCKS):
+            return True
+        lab.do("app", "systemctl kill --signal=CONT order82-backup", ok=(0, 1))
+        return False
 
+    until(HANG, holds_a_lock, "a backup that is stopped in the middle")
+
+
+def test_a_repository_is_looked_at_while_a_backup_goes_on(filled: Lab) -> None:
     try:
-        until(60, holds_a_lock, "a backup that is stopped in the middle")
+        in_the_middle(filled)
         assert looked(filled, "repository1")["app"]["wrong"] == ""
     finally:
         filled.do("app", "systemctl kill --signal=CONT order82-backup; rm /etc/large")
-    until(120, lambda: state(filled, "app") != "activating", "its end")
+    until(HANG, lambda: state(filled, "app") != "activating", "its end")
     back_up(filled, "app")
 
 
 def test_a_network_that_goes_away_in_the_middle_and_comes_back(filled: Lab) -> None:
-    filled.do("app", "head -c 100000000 /dev/urandom >/etc/large; systemctl start --no-block order82-backup; sleep 2")
+    in_the_middle(filled)
     filled.baseline("cut", "app", "inside")
     try:
-        assert state(filled, "app") == "activating"
-        time.sleep(20)
+        filled.do("app", "systemctl kill --signal=CONT order82-backup")
+        time.sleep(20)  # so long nothing comes through
     finally:
         filled.baseline("mend", "app", "inside")
-    until(180, lambda: state(filled, "app") != "activating", "its end")
+    until(600, lambda: state(filled, "app") != "activating", "its end")
     filled.do("app", "rm /etc/large; systemctl reset-failed order82-backup")
     back_up(filled, "app")
     assert filled.do("app", "ls /var/lib/order82-backup/staging") == ""
@@ -217,10 +225,14 @@ def test_a_network_that_goes_away_in_the_middle_and_comes_back(filled: Lab) -> N
 
 @pytest.mark.parametrize("host", ["server", "app"])
 def test_a_database_goes_back_to_a_second(filled: Lab, host: str) -> None:
+    since = "select count(*) from orders where at > to_timestamp({})"
     with writing(filled, host):
-        time.sleep(5)
+        begun = filled.do(host, "date +%s").strip()
+        # Orders of some seconds before the one to which it goes back, and some after it.
+        until(HANG, lambda: sql(filled, host, since.format(int(begun) + 2)) != "0", "orders")
         second = filled.do(host, "date -u +%FT%TZ").strip()
-        time.sleep(3)
+        epoch = int(filled.do(host, f"date -d {second} +%s"))
+        until(HANG, lambda: sql(filled, host, since.format(epoch + 2)) != "0", "orders after it")
     expected = sql(
         filled,
         host,

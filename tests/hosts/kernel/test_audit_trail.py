@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from ..conftest import Lab, until
-from ..drift import Drift, broken, is_seen
+from ..conftest import HANG, Lab, until
+from ..drift import Drift, broken
 
 
 def audited(lab: Lab, containing: str) -> list[str]:
@@ -20,7 +19,7 @@ def audited(lab: Lab, containing: str) -> list[str]:
 
 def event(lab: Lab, containing: str) -> str:
     """All lines of the event that has this text."""
-    line = until(20, lambda: next(iter(audited(lab, containing)), ""), f"the event with {containing}")
+    line = until(HANG, lambda: next(iter(audited(lab, containing)), ""), f"the event with {containing}")
     found = re.search(r"audit\([\d.]+:\d+\)", line)
     assert found, line
     return "\n".join(audited(lab, found[0]))
@@ -40,10 +39,11 @@ def test_who_deleted_a_record_is_on_record(lab: Lab, mark: str) -> None:
 
 
 def test_who_took_the_protection_of_records_away_is_on_record(lab: Lab) -> None:
-    day = "/srv/records/system/$(date -u +%F)/server1.log"
+    # The server's clock is its own: it says which day it has.
+    day = lab.do("server1", "echo /srv/records/system/$(date -u +%F)/server1.log").strip()
     before = len(audited(lab, 'exe="/usr/bin/chattr"'))
     lab.do("server1", f"chattr -a {day} && chattr +a {day}")
-    until(20, lambda: len(audited(lab, 'exe="/usr/bin/chattr"')) >= before + 2, "both")
+    until(HANG, lambda: len(audited(lab, 'exe="/usr/bin/chattr"')) >= before + 2, "both")
 
 
 def test_who_stopped_a_measure_is_on_record(lab: Lab) -> None:
@@ -79,28 +79,11 @@ DRIFTS = {
 
 
 @pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS)
-def test_inspection_sees_an_audit_that_does_not_work(lab: Lab, drift: Drift, tmp_path: Path) -> None:
+def test_inspection_sees_an_audit_that_does_not_work(lab: Lab, drift: Drift) -> None:
     with broken(lab, drift):
-        is_seen(lab.inspect(tmp_path), drift)
+        lab.sees(drift)
 
 
 def test_an_excuse_that_does_not_hold_is_refused(lab: Lab) -> None:
     said = lab.apply("audit_trail", "server1", "-e", "audit_trail_state=impossible", ok=(2,))
     assert "it is no container" in said
-
-
-def test_removal_leaves_nothing_and_no_record_goes(lab: Lab, mark: str) -> None:
-    lab.do("server1", f"touch /etc/order82/{mark}; rm /etc/order82/{mark}")
-    event(lab, f'name="/etc/order82/{mark}" inode')
-    lab.apply("audit_trail", "server1", "-e", "audit_trail_state=absent")
-    assert lab.do("server1", "ls -d /etc/audit", ok=(2,)) == ""
-    assert mark in lab.do("server1", f"journalctl -q -o cat -t audisp-syslog -g {mark}")
-    assert event(lab, f'name="/etc/order82/{mark}" inode')
-
-
-def test_applied_anew_it_records_and_then_nothing_changes(lab: Lab, mark: str) -> None:
-    lab.apply("audit_trail", "server1", "--diff")
-    lab.do("server1", f"touch /etc/order82/{mark}; rm /etc/order82/{mark}")
-    assert 'AUID="ops"' in event(lab, f'name="/etc/order82/{mark}" inode')
-    assert "changed=0" in lab.apply("audit_trail", "server1")
-    assert "changed=0" in lab.apply("audit_trail", "server1", "--check")

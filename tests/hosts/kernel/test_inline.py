@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ..conftest import Lab, until
-from ..drift import Drift, broken, is_seen
+from ..conftest import HANG, Lab, until
+from ..drift import Drift, broken
 
 SERVER = "10.82.5.101"
 PORT = 8085
@@ -23,7 +22,7 @@ def server(lab: Lab) -> Iterator[None]:
         "subscriber1", "mkdir -p /srv/pages/etc; echo a page >/srv/pages/index.html; echo secret >/srv/pages/etc/passwd"
     )
     lab.do("subscriber1", f"systemd-run -q --unit pages python3 -m http.server --directory /srv/pages {PORT}")
-    until(20, lambda: "a page" in answer(lab, "/index.html"), "the server")
+    until(HANG, lambda: "a page" in answer(lab, "/index.html"), "the server")
     yield
     lab.do("subscriber1", "systemctl stop pages")
     lab.do("outside", f"ip route delete {SERVER}")
@@ -36,7 +35,7 @@ def answer(lab: Lab, path: str) -> str:
 def test_an_attack_is_stopped_and_recorded_and_others_get_their_page(lab: Lab, server: None) -> None:
     assert "secret" not in answer(lab, "/etc/passwd")
     stopped = until(
-        20,
+        HANG,
         lambda: lab.records("server1", "security_event", "server1", '"event_type":"drop"'),
         "the record of what was stopped",
     )
@@ -44,12 +43,12 @@ def test_an_attack_is_stopped_and_recorded_and_others_get_their_page(lab: Lab, s
     assert "a page" in answer(lab, "/index.html")
 
 
-def test_without_the_engine_packets_go_on_and_the_inspection_sees_it(lab: Lab, server: None, tmp_path: Path) -> None:
+def test_without_the_engine_packets_go_on_and_the_inspection_sees_it(lab: Lab, server: None) -> None:
     drift = Drift(
         {"server1": "systemctl stop order82-ids-inline"},
-        {"server1": "systemctl start order82-ids-inline; sleep 20"},
+        {"server1": "systemctl start order82-ids-inline"},
         {"server1": {"intrusion_detection.running", "intrusion_detection.blocks"}},
     )
     with broken(lab, drift):
         assert "secret" in answer(lab, "/etc/passwd")
-        is_seen(lab.inspect(tmp_path), drift)
+        lab.sees(drift)

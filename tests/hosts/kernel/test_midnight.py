@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ..conftest import Lab, until
+from ..conftest import HANG, Lab, until
 from ..nat.conftest import Flow, Gateway, both_ends, by_mode, send
-from ..nat.test_trace import PROTOCOLS, ask_many, iso
+from ..nat.test_trace import PROTOCOLS, ask_many, index, iso
 
 DAY = 86400
-AHEAD = 90  # seconds before midnight at which the clock is put
+AHEAD = (90, 180, 360, 720)
+"""Seconds before midnight at which the clock is put: where all is not under way in time, the next midnight is further off."""
 LONG = ["100.64.8.11", "100.64.8.12", "100.64.9.21", "100.64.9.22", "100.64.9.23"]
 CONNECTIONS = """
 import json, socket, sys, time
@@ -65,51 +66,72 @@ def short(lab: Lab, gateway: Gateway, mark: str) -> Sent:
     return Sent(flows, there, end(lab, flows))
 
 
-@pytest.fixture(scope="module")
-def midnight(lab: Lab) -> float:
-    """Put the server's clock shortly before the midnight that follows: nothing on it has seen that day yet.
+class Night(NamedTuple):
+    """A midnight by the server's clock, and the flows that ended before it, went on over it, and began after it."""
+
+    midnight: float
+    flows: dict[str, Sent]
+
+
+def put_clock(lab: Lab, ahead: int) -> float:
+    """Put the server's clock so long before the midnight that follows: nothing on it has seen that day yet.
 
     Nobody knows what happened in hours that never were. The recorder's new run begins after them; what ends before its
     first beat would count as lost.
     """
     lab.do("server1", "systemctl stop chrony")
     at = (int(clock(lab)) // DAY + 1) * DAY
-    lab.do("server1", f"date -s @{at - AHEAD} && systemctl restart order82-nat-record")
+    lab.do("server1", f"date -s @{at - ahead} && systemctl restart order82-nat-record")
     beats = "journalctl -t order82-nat-mapping -o cat -n 50 | grep -oE '^beat run=[0-9]+' | tail -n 1"
 
     def run_of_last_beat() -> int:
         return int(lab.do("server1", beats).partition("=")[2] or 0)
 
-    until(30, lambda: run_of_last_beat() >= (at - AHEAD) * 1000, "the first beat of the recorder's new run")
+    until(HANG, lambda: run_of_last_beat() >= (at - ahead) * 1000, "the first beat of the recorder's new run")
     return float(at)
 
 
-@pytest.fixture(scope="module")
-def flows(lab: Lab, gateways: dict[str, Gateway], midnight: float) -> dict[str, Sent]:
-    """Those that ended before, went on over it, and began after."""
-    gateway, mark = gateways["server1"], f"midnight-{int(midnight)}"
-    before = short(lab, gateway, f"{mark}-before")
-    name = f"{mark}-over"
+def connect(lab: Lab, gateway: Gateway, name: str, seconds: float) -> float:
+    """Begin connections that have a second answer after so many seconds; when all of them were there."""
     lab.do("subscriber1", f"cat > /root/connections.py <<'END'\n{CONNECTIONS}\nEND")
-    left = midnight - clock(lab) + 15
     lab.do(
         "subscriber1",
-        f"systemd-run -q --unit connections python3 /root/connections.py /root/{name} {name} {left} {gateway.outside} {' '.join(LONG)}",
+        f"systemd-run -q --unit connections python3 /root/connections.py /root/{name} {name} {seconds} {gateway.outside} {' '.join(LONG)}",
     )
-    until(
-        10, lambda: lab.host("outside").run(f"grep -c {name}- /root/seen").stdout.strip() == str(len(LONG)), "all of it"
-    )
-    there = clock(lab)
-    assert before.end < there < midnight - 5
-    until(120, lambda: lab.host("subscriber1").file(f"/root/{name}").exists, "the answers after midnight")
-    over = both_ends(lab, gateway, name)
+    came = f"grep -c {name}- /root/seen"
+    until(HANG, lambda: lab.host("outside").run(came).stdout.strip() == str(len(LONG)), "all of it")
+    return clock(lab)
+
+
+@pytest.fixture(scope="module")
+def night(lab: Lab, gateways: dict[str, Gateway]) -> Night:
+    gateway = gateways["server1"]
+    for ahead in AHEAD:
+        midnight = put_clock(lab, ahead)
+        mark = f"midnight-{int(midnight)}"
+        before = short(lab, gateway, f"{mark}-before")
+        there = connect(lab, gateway, f"{mark}-over", midnight - clock(lab) + 15)
+        if before.end < there < midnight - 5:
+            break
+        lab.do("subscriber1", "systemctl stop connections")
+    else:
+        pytest.fail(f"not under way {ahead} s after the clock was put")
+    until(ahead + HANG, lambda: lab.host("subscriber1").file(f"/root/{mark}-over").exists, "the answers after midnight")
+    over = both_ends(lab, gateway, f"{mark}-over")
     over_end = end(lab, over)
     assert over_end > midnight + 10
-    return {
-        "before": before,
-        "over": Sent(over, there, over_end),
-        "after": short(lab, gateway, f"{mark}-after"),
-    }
+    after = short(lab, gateway, f"{mark}-after")
+    return Night(midnight, {"before": before, "over": Sent(over, there, over_end), "after": after})
+
+
+@pytest.fixture(scope="module")
+def midnight(night: Night) -> float:
+    return night.midnight
+
+
+@pytest.fixture(scope="module")
+def flows(night: Night) -> dict[str, Sent]:
+    return night.flows
 
 
 def asked(sent: Sent, when: float) -> list[tuple[str, int, str, str]]:
@@ -144,11 +166,11 @@ def test_each_is_named_on_its_side_of_midnight(
     ]
 
     def all_wrong() -> list[Any]:
-        lab.do("server1", "sleep 5; systemctl start order82-nat-index; systemctl start order82-nat-index")
+        index(lab, "server1")
         return wrong(lab, tmp_path, moments)
 
     try:
-        until(240, lambda: not all_wrong(), "the right answer to every question")
+        until(600, lambda: not all_wrong(), "the right answer to every question")
     except AssertionError as error:
         pytest.fail(f"{error}: {all_wrong()[:3]}")
 

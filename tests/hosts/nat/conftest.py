@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from ansible_collections.order82.baseline.plugins.module_utils.nat import lines
+from ansible_collections.order82.baseline.plugins.module_utils.nat.record import record_text
 from ansible_collections.order82.baseline.plugins.plugin_utils import nat_plan
 
 from ..conftest import Lab
@@ -142,7 +142,7 @@ def texts(lab: Lab, collector: str, gateway: Gateway, kind: str) -> Iterator[tup
     files = f"/srv/records/nat_mapping/*/{gateway.name}.log"
     found = lab.do(collector, f"grep -haoE '\\] {kind} .*' {files}", ok=(0, 1))
     for text in dict.fromkeys(found.splitlines()):
-        _kind, pairs, entries = lines.parse(text[2:])
+        _kind, pairs, entries = record_text.parse(text[2:])
         yield pairs, entries
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..conftest import Lab, until
+from ..conftest import HANG, Lab, until
 
 BUCKET = "records"
 KEY, SECRET = "nat-key", "it's/+secret"
@@ -101,7 +101,7 @@ class ObjectStore:
             f"{_FOLDER}/weed {name} -ip={address} -ip.bind={address} -port={port} {words}",
         )
         until(
-            20,
+            HANG,
             lambda: self.lab.host(host).run(f"ss -Hltn 'sport = :{port}' | grep -q .").rc == 0,
             f"{name} of {host} listens",
         )

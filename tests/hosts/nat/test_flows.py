@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..conftest import Lab, until
+from ..conftest import HANG, Lab, until
 from .conftest import Flow, Gateway, Thousands, by_mode, recorded, send
 
 CLOCKS = 0.05  # seconds by which two hosts of a lab may differ
@@ -29,12 +29,12 @@ def test_each_port_of_a_block_belongs_to_who_used_it(gateway: Gateway, thousands
 
 
 def test_each_translation_is_on_both_collectors(lab: Lab, gateway: Gateway, thousands: Thousands) -> None:
-    """A translation that goes on is recorded after thirty seconds; ended ones when the kernel has collected them."""
+    """A translation that goes on is recorded after a look of the recorder; ended ones when the kernel has collected them."""
     flows = thousands[gateway.name, "sessions"]
     assert len({flow.inside for flow in flows}) == 10
     for collector in ("collector1", "collector2"):
         until(
-            100,
+            HANG,
             lambda at=collector: not missing(lab, at, gateway, flows),
             f"every translation on {collector}",
         )
@@ -44,11 +44,12 @@ def test_translations_outlive_the_recorder(lab: Lab, gateways: dict[str, Gateway
     """The recorder is killed, and restarted in order, in mid-flow: what goes on is on record."""
     gateway = gateways["gateway1"]
     flows = send(lab, gateway, mark, 30, by_mode(gateway)["sessions"])
-    lab.do(
-        gateway.name, "systemctl kill --signal=KILL order82-nat-record; sleep 2; systemctl restart order82-nat-record"
-    )
+    run = "systemctl show -P NRestarts order82-nat-record"
+    before = lab.do(gateway.name, f"{run}; systemctl kill --signal=KILL order82-nat-record").strip()
+    until(HANG, lambda: lab.do(gateway.name, run).strip() != before, "systemd's restart of it")
+    lab.do(gateway.name, "systemctl restart order82-nat-record")
     for collector in ("collector1", "collector2"):
-        until(20, lambda at=collector: not missing(lab, at, gateway, flows), f"every translation on {collector}")
+        until(HANG, lambda at=collector: not missing(lab, at, gateway, flows), f"every translation on {collector}")
 
 
 def test_translations_that_end_while_the_recorder_restarts_are_recorded(
@@ -71,7 +72,7 @@ def test_translations_that_end_while_the_recorder_restarts_are_recorded(
         return all(any(end is not None for _begin, end in known.get(flow[:5], ())) for flow in flows)
 
     for collector in ("collector1", "collector2"):
-        until(20, lambda at=collector: ended(at), f"the end of every translation on {collector}")
+        until(HANG, lambda at=collector: ended(at), f"the end of every translation on {collector}")
     beat = lab.do(gateway.name, "journalctl -t order82-nat-mapping -o cat -n 1 -g '^beat'")
     assert " lost=0 " in beat
 

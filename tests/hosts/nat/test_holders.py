@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..conftest import CHECKOUT, Lab, until
+from ..conftest import CHECKOUT, HANG, Lab, until
 from .conftest import Flow, Gateway, recorded, send
 from .test_trace import ask, index, iso
 
@@ -59,9 +59,10 @@ def accounting(lab: Lab, kind: str, user: str, address: str, session: str) -> No
     lab.do("gateway1", f"echo '{attributes}' | radclient -x 127.0.0.1 acct testing123")
 
 
-def asked(lab: Lab, gateway: Gateway, flow: Flow) -> dict:
-    """What the collector answers about a flow, once the flow and the accounts are there."""
-    until(100, lambda: flow[:5] in recorded(lab, "collector1", gateway), "the record")
+def asked(lab: Lab, gateway: Gateway, flow: Flow, account: str) -> dict:
+    """What the collector answers about a flow, once the flow and this record of who had the address are there."""
+    until(HANG, lambda: flow[:5] in recorded(lab, "collector1", gateway), "the record")
+    until(HANG, lambda: lab.records("collector1", "*", gateway.name, account), account)
     index(lab, "collector1")
     words = (
         f"--address {flow.public} --port {flow.public_port} --protocol tcp --time {iso(flow.begin)} --tolerance 0.05"
@@ -81,7 +82,7 @@ def test_the_user_of_radius_is_named(lab: Lab, gateways: dict[str, Gateway], mar
         time.sleep(1)
         accounting(lab, "Stop", user, address, f"{mark}-{user[:2]}")
     for user, flow in zip(("li wei", "bob"), flows, strict=True):
-        (one,) = asked(lab, gateway, flow)["candidates"]
+        (one,) = asked(lab, gateway, flow, f"accounting Stop {address} {mark}-{user[:2]}")["candidates"]
         (held,) = one["accounts"]
         assert (held["account"], held["station"], held["source"]) == (user, "13800138000", "RADIUS")
         assert held["until"] is not None
@@ -97,5 +98,5 @@ def test_the_client_of_dhcp_is_named(lab: Lab, gateways: dict[str, Gateway], mar
     mac = lab.do(gateway.subscribers, "cat /sys/class/net/inside/address").strip()
     time.sleep(1)
     (flow,) = send(lab, gateway, mark, 1, [address])
-    (one,) = asked(lab, gateway, flow)["candidates"]
+    (one,) = asked(lab, gateway, flow, f"DHCPACK(inside) {address}")["candidates"]
     assert [(held["account"], held["station"], held["source"]) for held in one["accounts"]] == [(mac, "laptop", "DHCP")]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ..conftest import Lab, until
+from ..conftest import HANG, Lab, until
 from .conftest import Gateway, by_mode, recorded, send
 from .object_store import ObjectStore
 from .test_trace import WARRANT, ask, index, iso
@@ -63,7 +63,7 @@ def published(lab: Lab, store: ObjectStore, gateways: dict[str, Gateway], mark: 
     gateway = gateways["gateway1"]
     flow = send(lab, gateway, mark, 1, by_mode(gateway)["sessions"][:1])[0]
     for collector in COLLECTORS:
-        until(100, lambda at=collector: flow[:5] in recorded(lab, at, gateway), "the record")
+        until(HANG, lambda at=collector: flow[:5] in recorded(lab, at, gateway), "the record")
         index(lab, collector)
     return f"--address {flow.public} --port {flow.public_port} --protocol tcp --time {iso(flow.begin)}"
 
@@ -86,7 +86,7 @@ def test_a_node_without_records_gives_the_same_answer_while_a_server_is_dead(
         told = ask(lab, READER, f"{words} --index s3:collector1", ok=(0, 4))
         assert "lies on the collectors" in " ".join(told["answers"][0]["notes"])
         until(
-            20,
+            HANG,
             lambda: lab.records("collector1", "disclosure", READER, told["disclosure"]),
             "the record of the question",
         )
@@ -117,11 +117,11 @@ def test_the_local_index_is_in_use_while_the_store_is_down_and_the_next_run_publ
     store.kill("outside", "s3")
     try:
         flow = send(lab, gateway, mark, 1, by_mode(gateway)["sessions"][:1])[0]
-        until(100, lambda: flow[:5] in recorded(lab, "collector1", gateway), "the record")
-        lab.do("collector1", "sleep 5")
+        until(HANG, lambda: flow[:5] in recorded(lab, "collector1", gateway), "the record")
+        tell = "systemctl reset-failed order82-nat-index; systemctl start order82-nat-index"
         until(
-            30,
-            lambda: lab.host("collector1").run("systemctl start order82-nat-index").rc != 0,
+            HANG,
+            lambda: lab.host("collector1").run(tell).rc != 0,
             "a run that can't publish",
         )
         said = lab.do("collector1", "journalctl -u order82-nat-index -o cat -n 20")

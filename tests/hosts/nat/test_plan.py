@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ..conftest import Lab, until
-from ..drift import Drift, broken, is_seen, red
+from ..conftest import HANG, Lab, until
+from ..drift import Drift, broken
 from .conftest import Gateway, send, texts
 from .test_trace import ask, index, iso
 
@@ -47,14 +47,14 @@ def test_a_new_plan_ends_only_what_it_gives_to_others(
     try:
         apply(lab, gateway, tmp_path, lambda pools: pools[0].update(inside=["100.64.4.0/27"]))
         after = until(
-            10,
+            HANG,
             lambda: [p["plan"] for p, _e in texts(lab, "collector1", gateway, "epoch") if p["plan"] != before][-1:],
             "the new epoch",
         )[0]
         alive = "systemctl is-active hold-{}-" + mark
         assert lab.do(gateway.subscribers, alive.format("100.64.4.3")).strip() == "active"
         until(
-            15,
+            HANG,
             lambda: lab.host(gateway.subscribers).run(alive.format("100.64.4.40")).stdout.strip() != "active",
             "the end of the connection whose ports are nobody's now",
         )
@@ -64,14 +64,14 @@ def test_a_new_plan_ends_only_what_it_gives_to_others(
             ended = [float(pairs["end"]) for pairs, _entries in found if pairs["plan"] == before and "end" in pairs]
             assert 0 <= ended[-1] - began[-1] < 10
             until(
-                10,
+                HANG,
                 lambda at=collector: [1 for pairs, _e in texts(lab, at, gateway, "plan") if pairs["id"] == after],
                 f"the new plan on {collector}",
             )
         answers = {}
         now = time.time()
         until(
-            70,
+            HANG,
             lambda: any(float(pairs["at"]) > now for pairs, _e in texts(lab, "collector1", gateway, "beat")),
             "a beat after it",
         )
@@ -108,7 +108,7 @@ def test_an_impossible_plan_changes_nothing(
 
 
 RELOAD = "systemctl reload order82-nat"
-BEAT = "systemctl restart order82-nat-record"  # else its next word may come before the inspection, or up to 30 s later
+BEAT = "systemctl restart order82-nat-record"  # else its next word comes up to 30 s later
 
 
 def test_rules_of_others_stay(lab: Lab, gateways: dict[str, Gateway]) -> None:
@@ -147,71 +147,35 @@ DRIFTS = {
     ),
     "recorder stopped": Drift(
         {"gateway1": "systemctl stop order82-nat-record"},
-        {"gateway1": "systemctl start order82-nat-record; sleep 2"},
+        {"gateway1": "systemctl start order82-nat-record"},
         {"gateway1": {"nat_gateway.running"}},
     ),
     "index not built any more": Drift(
-        {"collector1": "systemctl stop order82-nat-index.timer"},
-        {"collector1": "systemctl start order82-nat-index.timer"},
+        {},
+        {},
         {"collector1": {"nat_log.indexing"}},
+        still={"collector1": ("order82-nat-index.timer",)},
     ),
     "index of a day lost": Drift(
-        {"collector2": "systemctl stop order82-nat-index.timer; rm /var/lib/order82-index/nat_mapping/*.json"},
-        {"collector2": "systemctl start order82-nat-index order82-nat-index.timer"},
+        {"collector2": "rm /var/lib/order82-index/nat_mapping/*.json"},
+        {"collector2": "systemctl start order82-nat-index"},
         {"collector2": {"nat_log.indexing", "nat_log.answer"}},
+        still={"collector2": ("order82-nat-index.timer",)},  # it would build it anew within a minute
     ),
     "translations ended while nobody recorded": Drift(
         {
             "subscriber2": "python3 /root/flows.py send 203.0.113.10 /root/unseen unseen 30 100.64.5.77",
             # The recorder is killed, and the kernel's table emptied of them before it is there again.
             "gateway2": "systemctl kill --signal=KILL order82-nat-record; systemctl stop order82-nat-record; "
-            "conntrack -D -s 100.64.5.77 2>/dev/null; systemctl start order82-nat-record; sleep 3",
+            "conntrack -D -s 100.64.5.77 2>/dev/null; systemctl start order82-nat-record",
         },
-        {"gateway2": "systemctl restart order82-nat-record; sleep 3"},
+        {"gateway2": "systemctl restart order82-nat-record"},
         {"gateway2": {"nat_gateway.recording"}},
     ),
 }
 
 
 @pytest.mark.parametrize("name", DRIFTS)
-def test_drift_is_seen(lab: Lab, name: str, tmp_path: Path) -> None:
+def test_drift_is_seen(lab: Lab, name: str) -> None:
     with broken(lab, DRIFTS[name]):
-        is_seen(lab.inspect(tmp_path), DRIFTS[name])
-
-
-def test_all_is_green_again(lab: Lab, tmp_path: Path) -> None:
-    assert red(lab.inspect(tmp_path)) == {}
-
-
-def test_removal_takes_the_rules_and_leaves_the_records(
-    lab: Lab, gateways: dict[str, Gateway], tmp_path: Path, mark: str
-) -> None:
-    gateway = gateways["gateway2"]
-    absent = ("nat_gateway", gateway.name, "-e", "nat_gateway_state=absent")
-    lab.apply(*absent)
-    assert "order82" not in lab.do(gateway.name, "nft list tables")
-    assert lab.do(gateway.name, "systemctl list-units --all --no-legend 'order82-nat*'") == ""
-    assert list(texts(lab, "collector2", gateway, "plan"))
-    assert "changed=0" in lab.apply(*absent)
-    lab.apply("nat_gateway", gateway.name)
-    flows = send(lab, gateway, mark, 30, ["100.64.4.1", "100.64.4.2"])
-    assert [flow for flow in flows if gateway.owner(flow.public, flow.public_port) != flow.inside] == []
-
-
-def test_removal_of_the_index_leaves_the_records(lab: Lab, gateways: dict[str, Gateway]) -> None:
-    absent = ("nat_log", "collector2", "-e", "nat_log_state=absent")
-    count = "cat /srv/records/nat_mapping/*/*.log | wc -l"
-    before = int(lab.do("collector2", count))
-    lab.hold("collector2", "order82-nat-index")
-    lab.apply(*absent)
-    assert lab.do("collector2", "ls -d /var/lib/order82-index /usr/lib/order82 2>/dev/null", ok=(2,)) == ""
-    assert (
-        lab.do(
-            "collector2", "systemctl list-units --all --no-legend 'order82-nat-index*'; id order82-nat-index", ok=(1,)
-        )
-        == ""
-    )
-    assert int(lab.do("collector2", count)) >= before
-    assert "changed=0" in lab.apply(*absent)
-    lab.apply("nat_log", "collector2")
-    until(30, lambda: lab.host("collector2").file("/var/lib/order82-index/nat_mapping").listdir(), "a new index")
+        lab.sees(DRIFTS[name])

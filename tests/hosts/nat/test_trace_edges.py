@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from ..conftest import CHECKOUT, Lab, until
+from ..conftest import CHECKOUT, HANG, Lab, until
 from .conftest import Flow, Gateway, by_mode, recorded, send
 from .test_trace import ask, index, iso
 
@@ -39,7 +39,7 @@ def test_the_controller_asks_too(lab: Lab, gateways: dict[str, Gateway], mark: s
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     warrant = ("--case", mark, "--basis", "a test", "--officer", "Li Wei 1", "--officer", "王芳 2")
-    until(70, lambda: index(lab, "collector1") or trace(*warrant, "--csv", str(csv)).returncode == 0, "one answer")
+    until(HANG, lambda: index(lab, "collector1") or trace(*warrant, "--csv", str(csv)).returncode == 0, "one answer")
     done = trace(*warrant, "--csv", str(csv), "--json")
     (answer,) = json.loads(done.stdout)["answers"]
     assert (done.returncode, insides(answer)) == (0, {flow.inside})
@@ -60,12 +60,12 @@ def test_a_port_that_another_has_soon_after_names_each_for_his_time(
     used = []
     for number, address in enumerate(("100.64.5.61", "100.64.5.62")):
         used.append(send(lab, gateway, f"{mark}-{number}", 1500, [address]))
-        lab.do(gateway.name, f"sleep 1; conntrack -D -s {address} >/dev/null 2>&1; sleep 2")
+        lab.do(gateway.name, f"sleep 1; conntrack -D -s {address} >/dev/null 2>&1; sleep 2")  # time between the two
     later = {(flow.protocol, *flow[3:5]): flow for flow in used[1]}
     same = [(flow, later[key]) for flow in used[0] if (key := (flow.protocol, *flow[3:5])) in later]
     assert same
     for flow in same[-1]:
-        until(100, lambda flow=flow: flow[:5] in recorded(lab, "collector1", gateway), "the record")
+        until(HANG, lambda flow=flow: flow[:5] in recorded(lab, "collector1", gateway), "the record")
     index(lab, "collector1")
     for first, second in same[:5]:
         for flow in (first, second):
@@ -85,7 +85,7 @@ def test_a_gateway_that_restarts_in_mid_flow_is_said_to(lab: Lab, gateways: dict
     for neighbour in ("outside", gateway.subscribers):  # podman has given the gateway other hardware addresses
         lab.do(neighbour, "ip neighbour flush all")
     (again,) = send(lab, gateway, f"{mark}-2", 1, by_mode(gateway)["sessions"][1:2])
-    until(100, lambda: again[:5] in recorded(lab, "collector1", gateway), "the record of the flow afterwards")
+    until(HANG, lambda: again[:5] in recorded(lab, "collector1", gateway), "the record of the flow afterwards")
     index(lab, "collector1")
     named, after = answered(lab, flow, flow.begin), answered(lab, again, again.begin)
     assert (insides(named), insides(after)) == ({flow.inside}, {again.inside})
@@ -112,11 +112,11 @@ def test_a_prefix_of_ipv6_is_translated_and_named(lab: Lab, gateways: dict[str, 
     lab.do(
         "outside",
         'systemd-run --quiet --collect --unit six python3 -c "import socket; s = socket.socket(socket.AF_INET6, '
-        f"socket.SOCK_DGRAM); s.bind(('::', 7083)); word, peer = s.recvfrom(99); open('/root/{mark}', 'w').write(peer[0])\"; sleep 1",
+        f"socket.SOCK_DGRAM); s.bind(('::', 7083)); word, peer = s.recvfrom(99); open('/root/{mark}', 'w').write(peer[0])\"",
     )
     sender = "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b'x', ('2001:db8:82:f::2', 7083))"
     until(
-        20,
+        HANG,
         lambda: (
             lab.do(gateway.subscribers, f'python3 -c "{sender}"') or lab.host("outside").file(f"/root/{mark}").exists
         ),
@@ -132,4 +132,4 @@ def test_a_prefix_of_ipv6_is_translated_and_named(lab: Lab, gateways: dict[str, 
         (answer,) = ask(lab, "collector1", words, ok=(0, 4))["answers"]
         return answer["status"] == "one" and insides(answer) == {"fd00:82:4::42"}
 
-    until(120, named, "the answer of the plan")
+    until(HANG, named, "the answer of the plan")

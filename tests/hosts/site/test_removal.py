@@ -1,91 +1,127 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every role goes away again, and no record with it; applied anew, all is as before."""
+"""Every role goes away again, and no record with it; applied anew, all is as before.
+
+On a Debian 12 (web, collector2) and on a Debian 13 (gateway, collector1, vault). These tests come last, and in this order:
+each goes on where the one before it ended.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
-from ..conftest import Lab, changed, until
+from ..conftest import HANG, Lab, changed, until
+from .outside import ATTACKER, COLLECTORS, GATEWAY, WEB
+from .test_antivirus import WRITE_TEST_FILE, is_quarantined
 
-# What a web server carries, but for what all of it shares.
-MEASURES = (
-    "log_forwarder",
-    "time_sync",
-    "host_firewall",
-    "intrusion_prevention",
-    "antivirus",
-    "intrusion_detection",
-    "network_state",
-    "backup",
-    "audit_trail",
+# The whole goes and comes as by a user's Ansible.
+pytestmark = pytest.mark.usefixtures("users_ansible")
+
+SERVERS = {"web": WEB, "gateway": GATEWAY}
+GUARDS = ("host_firewall", "intrusion_prevention", "antivirus", "intrusion_detection", "network_state")
+LEFT_BY_GUARDS = (
+    "/etc/order82/firewall.nft /var/lib/order82-firewall /etc/systemd/system/order82-firewall.service "
+    "/etc/fail2ban /etc/systemd/system/fail2ban.service.d "
+    "/etc/clamav /var/lib/clamav /usr/sbin/clamd /usr/sbin/clamonacc /usr/bin/freshclam "
+    "/usr/bin/suricata /etc/suricata /var/lib/order82-ids /etc/order82/ids /etc/systemd/system/order82-ids* "
+    "/var/lib/order82-network /etc/order82/network.json /etc/systemd/system/order82-network.service"
 )
-ABSENT = [word for role in MEASURES for word in ("-e", f"{role}_state=absent")]
 STORE = "cd /srv/records && find . -type f ! -newer /run/removed -print0 | sort -z | xargs -0 sha256sum | sha256sum"
+BACKUPS = "cd /srv/backup && find . -type f -print0 | sort -z | xargs -0 sha256sum"
+REPOSITORIES = ("collector1", "vault")
 
 
-def test_collector_keeps_its_store(lab: Lab) -> None:
-    lab.do("collector2", "systemctl stop order82-collect order82-records.timer; touch /run/removed")
-    before = lab.do("collector2", STORE)
-    lab.play(
-        "site.yml", "--limit", "collector2", "-e", "log_collector_state=absent", "-e", "log_forwarder_state=absent"
-    )
-    assert lab.do("collector2", STORE) == before
-    assert not lab.host("collector2").file("/etc/systemd/system/order82-collect.service").exists
-    day = "/srv/records/session/$(date -u +%F)/web.log"
-    assert lab.host("collector2").run(f"truncate --size 0 {day}").rc != 0, "still append-only"
+def there(lab: Lab, host: str, paths: str) -> list[str]:
+    """Which of these there are."""
+    return lab.do(host, f"ls -d {paths} 2>/dev/null", ok=(0, 2)).split()
 
 
-def test_repository_keeps_what_others_backed_up(lab: Lab) -> None:
-    absent = ("backup_repository", "vault", "-e", "backup_repository_state=absent")
-    lying = "cd /srv/backup && find . -type f -print0 | sort -z | xargs -0 sha256sum"
-    before = lab.do("vault", lying)
-    assert "/snapshots/" in before
-    lab.apply(*absent)
-    assert lab.do("vault", lying) == before
-    assert (
-        lab.do("vault", "systemctl list-units --all --no-legend 'order82-repository*'; ss -Hltn 'sport = :2515'") == ""
-    )
-    assert lab.do("vault", "ls -d /etc/order82/backup_repository* 2>/dev/null", ok=(2,)) == ""
-    assert "changed=0" in lab.apply(*absent)
+def test_nothing_goes_unasked(lab: Lab) -> None:
+    before = lab.do("web", "ls /etc/systemd/system; dpkg -l chrony")
+    lab.remove("time_sync", hosts="web", yes=False, ok=(1, 2))
+    assert lab.do("web", "ls /etc/systemd/system; dpkg -l chrony") == before
 
 
 def test_shared_parts_do_not_go_before_the_measures(lab: Lab) -> None:
-    """The measures end by the command, so whoever types all of it in one run is told to take two."""
-    said = lab.play("site.yml", "--limit", "web", *ABSENT, "-e", "order82_state=absent", ok=(2,))
-    sentence = " ".join(said.split())
-    assert "web still has order82-" in sentence
-    assert " order82-backup.timer, " in sentence
-    assert changed(said) == {}
+    """The measures end by the command, which is a part of them."""
+    said = lab.remove("order82", hosts="web", ok=(1, 2))
+    assert "web" in said
+    lab.do("web", "order82 --help >/dev/null; test -e /etc/order82/tls/host.key")
 
 
-def test_sender_keeps_its_journal_and_its_logs(lab: Lab, mark: str) -> None:
+def test_guards_go_alone_and_leave_what_is_evidence(lab: Lab, mark: str) -> None:
+    for host in SERVERS:
+        lab.do(host, f"fail2ban-client set sshd banip {ATTACKER}; {WRITE_TEST_FILE} >/home/ops/{mark}")
+        lab.do(host, "systemctl start order82-antivirus-scan", ok=(0, 1))
+        is_quarantined(lab, host, f"/home/ops/{mark}")
+    lab.remove(*GUARDS, hosts=":".join(SERVERS))
+    for host, address in SERVERS.items():
+        tables = lab.do(host, "nft list tables")
+        assert "order82_firewall" not in tables
+        assert "f2b" not in tables
+        assert there(lab, host, LEFT_BY_GUARDS) == []
+        assert "refused" in lab.do(
+            "outside", f"nc -v -w 20 {address} 9 2>&1", ok=(1,)
+        )  # by the host itself, not dropped
+        assert mark in lab.do(host, "cat /var/lib/order82-quarantine/*/meta.json")
+        assert lab.records("collector1", "network_state", host, "sample {")
+    # What watched over them goes, and the records and the translation stay.
+    lab.do("gateway", "nft list table ip order82_nat >/dev/null")
     lab.do("web", f"logger -t probe {mark}")
-    until(10, lambda: lab.host("web").run(f"grep -q {mark} /var/log/syslog").rc == 0, "the local text log")
+    lab.arrived("system", "web", mark)
+    assert changed(lab.remove(*GUARDS, hosts=":".join(SERVERS))) == {}
+    lab.play("site.yml", "--limit", ",".join(SERVERS))
+    for host in SERVERS:
+        assert mark in lab.do(host, "order82 antivirus list")
+        assert "sshd" in lab.do(host, "fail2ban-client status")
+        assert "on every interface" in lab.do(host, "order82 ids test")
+    lab.green()
+
+
+def test_all_of_it_goes_and_no_record_with_it(lab: Lab, mark: str) -> None:
+    """In one run, on all hosts, with work under way."""
+    for host in lab.managed():
+        lab.do(host, f"logger -t probe {mark}")
+    for host in lab.managed():
+        lab.arrived("system", host, mark)
+        until(HANG, lambda at=host: lab.host(at).run(f"grep -q {mark} /var/log/syslog").rc == 0, f"{host}'s text log")
     lab.hold("web", "order82-backup")
-    lab.play("site.yml", "--limit", "web", *ABSENT)
-    assert mark in lab.do("web", f"journalctl -o cat -t probe --grep {mark}")
-    lab.do("web", f"grep -q {mark} /var/log/syslog")
-    assert lab.do("web", "systemctl list-units --all --no-legend 'order82-*'") == ""
-    assert not lab.host("web").package("chrony").is_installed
-    # What keeps the local copies for sixty days stays: the packages' own rules would delete them tonight.
-    assert "rotate 60" in lab.do("web", "cat /etc/logrotate.d/rsyslog")
+    lab.hold("collector2", "order82-nat-index")
+    backups = {host: lab.do(host, BACKUPS) for host in REPOSITORIES}
+    assert all("/snapshots/" in found for found in backups.values())
+    stores = {}
+    for collector in COLLECTORS:
+        lab.do(collector, "systemctl stop order82-collect order82-records.timer; touch /run/removed")
+        stores[collector] = lab.do(collector, STORE)
 
+    lab.remove()
 
-def test_shared_parts_go_last(lab: Lab) -> None:
-    lab.play("site.yml", "--limit", "web", *ABSENT, "-e", "order82_state=absent")
-    assert not lab.host("web").file("/etc/order82").exists
-    assert not lab.host("web").file("/usr/bin/order82").exists
+    assert {host: lab.do(host, BACKUPS) for host in REPOSITORIES} == backups
+    for collector in COLLECTORS:
+        assert lab.do(collector, STORE) == stores[collector]
+        day = lab.do(collector, f"grep -laF {mark} /srv/records/system/*/web.log").split()[-1]
+        assert lab.host(collector).run(f"truncate --size 0 {day}").rc != 0, "still append-only"
+        assert there(lab, collector, "/var/lib/order82-index /usr/lib/order82 /etc/keepalived/keepalived.conf") == []
+    for host in lab.managed():
+        assert lab.do(host, "systemctl list-units --all --no-legend 'order82-*'") == "", host
+        assert there(lab, host, "/etc/order82 /usr/bin/order82 /etc/systemd/system/order82-*") == [], host
+        assert not lab.host(host).package("chrony").is_installed
+        assert mark in lab.do(host, f"journalctl -o cat -t probe --grep {mark}")
+        lab.do(host, f"grep -q {mark} /var/log/syslog")
+        # What keeps the local copies for sixty days stays: the packages' own rules would delete them tonight.
+        assert "rotate 60" in lab.do(host, "cat /etc/logrotate.d/rsyslog")
+    assert "order82" not in lab.do("gateway", "nft list tables")
+    for host in REPOSITORIES:
+        assert lab.do(host, "ss -Hltn 'sport = :2515'") == ""
 
 
 def test_second_removal_changes_nothing(lab: Lab) -> None:
-    said = lab.play("site.yml", "--limit", "web", *ABSENT, "-e", "order82_state=absent")
-    assert "changed=0" in said
+    assert changed(lab.remove()) == {}
 
 
-def test_applied_again_all_is_as_before(lab: Lab, tmp_path: Path, mark: str) -> None:
+def test_applied_again_all_is_as_before(lab: Lab, mark: str) -> None:
     lab.play("site.yml")
-    lab.do("web", f"logger -t probe {mark}")
-    for collector in ("collector1", "collector2"):
-        until(20, lambda at=collector: lab.records(at, "system", "web", mark), f"{mark} on {collector}")
-    bad = [one for one in lab.inspect(tmp_path)["results"] if one["outcome"] not in ("pass", "not_applicable")]
-    assert [(one["host"], one["check"], one["observed"]) for one in bad] == []
+    for host in lab.managed():
+        lab.do(host, f"logger -t probe {mark}")
+    for host in lab.managed():
+        lab.arrived("system", host, mark)
+    lab.green()

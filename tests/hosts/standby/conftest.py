@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ..conftest import Lab, until
+from ..conftest import HANG, Lab, until
 from ..nat.conftest import ends
 
 __all__ = ["ends"]
@@ -61,4 +61,4 @@ def active(lab: Lab) -> str:
             return ""
         return {state: host for host, state in found.items()}["active"] if set(found.values()) == STATES else ""
 
-    return until(60, one, "one of the two is active, and the other waits")
+    return until(HANG, one, "one of the two is active, and the other waits")

@@ -10,8 +10,8 @@ import pytest
 
 from cli.testing import steps
 from cli.testing.sanity import as_sanity, is_left_out
-from cli.testing.steps import Count, Step, as_one, as_pytest, as_scenario, listed, pytest_count, reason
-from cli.testing.suite import add_up, longest_first, scenario_names
+from cli.testing.steps import Count, Step, Took, as_one, as_pytest, as_scenario, listed, pytest_count, reason
+from cli.testing.suite import add_up, cost, longest_first, scenario_names
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,8 @@ def test_sanity_checks_that_looked_at_nothing_are_a_failure() -> None:
 
 
 def test_counts_add_up() -> None:
-    assert add_up([Count(1, 2), Count(3, 4)]) == Count(4, 6)
+    first, second = Took("a", 2.0, 1.0), Took("b", 4.0, 3.0)
+    assert add_up([Count(1, 2, took=(first,)), Count(3, 4, took=(second,))]) == Count(4, 6, took=(first, second))
     assert add_up([]) == Count(0, 0)
 
 
@@ -100,6 +101,19 @@ def test_a_failure_is_told_by_what_failed_and_why(
     assert max(map(len, said.splitlines()[1:])) < 310
 
 
+def test_a_step_says_how_long_it_took_and_how_much_of_it_was_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "LOGS", tmp_path)
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    # The work is a grandchild's, and the rest of the time is spent waiting.
+    words = ["sh", "-c", f"sh -c '{sys.executable} -c \"{busy}\"; true'; sleep 0.5"]
+    [took] = Step("busy", words).run().took
+    assert (took.step, took.seconds >= 0.8) == ("busy", True)
+    assert 0.3 <= took.cpu < took.seconds
+    assert cost(took).startswith("busy ")
+
+
 def test_a_failure_of_another_program_is_told_by_its_last_lines() -> None:
     output = "ERROR in molecule\n" + "\n".join(map(str, range(100)))
     assert listed(output) == []
@@ -117,6 +131,6 @@ def test_what_galaxy_leaves_out_is_left_out() -> None:
 
 def test_the_longest_scenario_begins_first_and_none_is_left_out():
     names = scenario_names()
-    assert longest_first(names)[:3] == ["kernel", "backup", "nat"]
-    assert longest_first(["standby", "records"]) == ["records", "standby"]
+    assert longest_first(names)[:4] == ["kernel", "site", "backup", "nat"]
+    assert longest_first(["standby", "nat"]) == ["nat", "standby"]
     assert sorted(longest_first(names)) == names

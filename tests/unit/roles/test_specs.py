@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A role's defaults and its argument_specs say the same, so that neither goes stale."""
+"""A role's defaults and its argument_specs say the same, and a removal knows every role, so that none goes stale."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.order82.baseline.plugins.plugin_utils.site_table import COLLECTION, load_site
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 NAMES = sorted(path.parent.parent.name for path in ROLES.glob("*/defaults/main.yml"))
@@ -47,7 +48,27 @@ def test_a_public_variable_carries_the_roles_name(role):
         assert name.startswith(f"{role}_"), name
 
 
-def test_the_page_that_says_how_to_remove_all_names_each_role():
-    page = (ROLES.parent / "docs" / "ops.md").read_text(encoding="utf-8")
-    removable = {role for role in NAMES if f"{role}_state" in options_of(role)}
-    assert {role for role in removable if f"-e {role}_state=absent" not in page} == set()
+def test_a_removal_takes_the_measures_in_the_reverse_order_of_an_apply():
+    """What all share goes last: by a task of its own, since every role depends on it."""
+    [play] = removal()
+    [shared] = [task for task in play["tasks"] if "ansible.builtin.include_role" in task]
+    taken = [*(entry["role"] for entry in play["roles"]), shared["ansible.builtin.include_role"]["name"]]
+    applied = [role for play in load_site() for role in play.roles]
+    assert taken == [COLLECTION + role for role in reversed(list(dict.fromkeys(applied)))]
+    assert taken[-1] == COLLECTION + "order82"
+
+
+def test_a_removal_asks_each_role_to_be_absent_and_takes_it_only_where_it_is_chosen():
+    [play] = removal()
+    states = {name: value for name, value in play["vars"].items() if not name.startswith("_")}
+    assert states == {f"{role}_state": "absent" for role in NAMES}
+    [shared] = [task for task in play["tasks"] if "ansible.builtin.include_role" in task]
+    for entry in play["roles"]:
+        role = entry["role"].removeprefix(COLLECTION)
+        assert entry["when"] == f"not _order82_chosen or '{role}' in _order82_chosen"
+    assert shared["when"] == "not _order82_chosen or 'order82' in _order82_chosen"
+
+
+def removal() -> list[dict]:
+    """The plays of playbooks/remove.yml."""
+    return yaml.safe_load((ROLES.parent / "playbooks" / "remove.yml").read_text(encoding="utf-8"))

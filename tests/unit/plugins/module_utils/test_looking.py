@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import collections
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils import looking
@@ -51,12 +54,6 @@ def test_what_is_asked_twice_is_looked_at_once(calls):
     assert len(calls) == 2
 
 
-def test_waiting_is_shared(calls):
-    begin = time.monotonic()
-    looking.look([ask("slow", number=number) for number in range(looking.WORKERS)])
-    assert time.monotonic() - begin < 0.2 * looking.WORKERS / 2
-
-
 @pytest.mark.parametrize("observe", [{}, {"good": {}, "refuses": {}}])
 def test_exactly_one_observer_is_asked(calls, observe):
     [seen] = looking.look([{"id": "x.y", "observe": observe}])
@@ -82,3 +79,46 @@ def test_nothing_to_do(calls):
 def test_what_json_cannot_carry_is_turned_into_what_it_can(value, plain):
     assert looking.plain(value) == plain
     json.dumps(plain, allow_nan=False).encode()
+
+
+HANGING = """\
+import os, sys
+from order82_baseline import looking
+from order82_baseline.observers import rotation, translation
+for module, name in ((translation, "translation"), (rotation, "rotation")):
+    module.OBSERVERS[name] = module.OBSERVERS[name]._replace(seconds=0.8)
+rotation.OBSERVERS["rotation"] = rotation.OBSERVERS["rotation"]._replace(
+    look=lambda: looking.processes.run(["sleep", "6543210"], 600)
+)
+os.mkfifo("nobody-writes-here")
+asked = [{"translation": {"plan": str(number), "table": "x", "plan_file": "nobody-writes-here"}} for number in range(20)]
+asked += [{"rotation": {}}, {"file": {"path": "/"}}]
+for one in looking.look([{"id": "x.%d" % number, "observe": observe} for number, observe in enumerate(asked)]):
+    print(one["check"], one["error"], one["observed"] and one["observed"]["kind"], sep="|")
+"""
+
+
+def test_who_hangs_for_ever_is_an_error_after_its_time_and_holds_up_nobody(tmp_path):
+    """Twenty wait for a pipe that nobody writes into, and one for a program that does not end: more than may work at
+    the same time. The process ends all the same, and so does the program that it started."""
+    (tmp_path / "order82_baseline").symlink_to(Path(looking.__file__).resolve().parent)
+    begin = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    # As long as one of them, and the moments until the last could begin; one after another they would take 16 s.
+    assert time.monotonic() - begin < 8
+    assert done.stdout.splitlines() == [
+        *(f"x.{number}|observer 'translation' did not end within 0.8 s|None" for number in range(20)),
+        "x.20|observer 'rotation' did not end within 0.8 s|None",
+        "x.21|None|directory",
+    ]
+    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert b"sleep\x006543210\x00" not in running
+
+
+def test_what_waits_does_so_at_the_same_time(calls):
+    """However many, more than may work at the same time among them."""
+    begin = time.monotonic()
+    looking.look([ask("slow", number=number) for number in range(4 * looking.WORKERS)])
+    assert time.monotonic() - begin < 0.2 * 4 * looking.WORKERS / 3

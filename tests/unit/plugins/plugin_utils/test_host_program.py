@@ -37,6 +37,17 @@ def test_it_observes(python, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_only_the_modules_of_what_is_asked_for_are_read(tmp_path):
+    program = host_program(OBSERVE, [{"id": "a.folder", "observe": {"file": {"path": "/"}}}]).decode()
+    program = program.replace(
+        "sys.stdout.flush()", "print(sorted(name for name in sys.modules if 'order82' in name), flush=True)"
+    )
+    said = subprocess.run([sys.executable, "-I", "-"], input=program.encode(), capture_output=True, check=True).stdout
+    read = said.decode().splitlines()[-1]
+    assert "order82_baseline.observers.files" in read
+    assert "nat" not in read
+
+
 def test_arguments_are_data_and_never_code(tmp_path):
     hostile = '"; import os; os.mkdir("x") #\n{mark}\u4e2d'
     [seen] = read_answer(

@@ -8,6 +8,7 @@ from ansible_collections.order82.baseline.plugins.module_utils.backup import res
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "FAILED", str(tmp_path / "failed-%s.json"))
+    monkeypatch.setattr(running, "MADE", str(tmp_path / "made.json"))
 
 
 def result(name, repository, error=""):
@@ -31,6 +32,19 @@ def test_the_log_is_remembered_beside_the_backups():
     running.remember("log", [result("shop", "north", "gone")])
     assert running.failures("run") == []
     assert running.failures("log") == [result("shop", "north", "gone")]
+
+
+def made(name, repository, manifest):
+    return {"set": name, "repository": repository, "snapshot": "d" + manifest, "manifest": manifest, "at": "x"}
+
+
+def test_the_newest_backup_of_each_set_in_each_repository_is_known():
+    assert running.made() == []
+    running.remember("run", [made("web", "north", "1"), made("web", "south", "2")])
+    # It has a snapshot of the data, and none of the manifest: that is no backup.
+    running.remember("run", [made("web", "north", "3"), {**result("web", "south", "full"), "snapshot": "d4"}])
+    running.remember("run", [made("mail", "north", "5")])
+    assert running.made() == [made("web", "south", "2"), made("web", "north", "3"), made("mail", "north", "5")]
 
 
 class Place:

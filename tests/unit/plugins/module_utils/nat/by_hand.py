@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 
-from ansible_collections.order82.baseline.plugins.module_utils.nat import lines
-from ansible_collections.order82.baseline.plugins.module_utils.nat.request import request
+from ansible_collections.order82.baseline.plugins.module_utils.nat.answer.request import request
+from ansible_collections.order82.baseline.plugins.module_utils.nat.plan import plan_id
+from ansible_collections.order82.baseline.plugins.module_utils.nat.record import flow_entry, record_text
 
 DAY = 86400000
 NOON = 1790035200000 + DAY // 2  # 2026-09-22T12:00Z
@@ -23,17 +25,7 @@ def day_of(milliseconds):
 
 
 def flow(inside, public, begin, end, *, protocol=6, destination=None):
-    (inside, inside_port), (public, public_port) = inside, public
-    text = "%d,%s,%d,%s,%d,%s,%s" % (
-        protocol,
-        inside,
-        inside_port,
-        public,
-        public_port,
-        lines.seconds(begin),
-        "" if end is None else lines.seconds(end),
-    )
-    return text + ("" if destination is None else ",%s,%d" % destination)
+    return flow_entry.write((protocol, *inside, *public), begin, end, destination)
 
 
 class Gateway:
@@ -45,7 +37,7 @@ class Gateway:
         self.plan = plan
         self.lost = 0
         self.clock = clock
-        self.stream = lines.Stream(run)
+        self.stream = record_text.Stream(run)
         self.at = run
 
     def file(self, when):
@@ -68,11 +60,11 @@ class Gateway:
             self.write(text, when)
 
     def epoch(self, when, bound="begin", plan=None):
-        self.write(lines.epoch(lines.plan_id(plan or self.plan), bound, when), when)
+        self.write(record_text.epoch(plan_id(plan or self.plan), bound, when), when)
 
     def beat(self, when, plan=""):
         counts = {"open": 0, "begun": 0, "ended": 0, "lost": self.lost}
-        plan = lines.plan_id(self.plan) if plan == "" else plan
+        plan = plan_id(self.plan) if plan == "" else plan
         self.write(self.stream.beat(when, plan, counts, self.clock), when)
         self.at = when
 
@@ -84,6 +76,12 @@ class Gateway:
         self.beats_until(when)
         self.write(self.stream.flows(when, list(entries)), when)
 
+    def close(self, when):
+        """As the collector does with a day that is over; gives the sum of the file."""
+        digest = hashlib.sha256(self.file(when).read_bytes()).hexdigest()
+        self.file(when).with_name("SHA256SUMS").write_text(f"{digest}  {self.name}.log\n")
+        return digest
+
     def stop(self, when):
         self.beats_until(when)
         self.write(self.stream.stop(when), when)
@@ -93,6 +91,14 @@ class Gateway:
         self.epoch(self.at)
         self.plan_texts(self.at)
         self.beat(self.at)
+
+
+def session(program, text, when=NOON, uid=105):
+    """A record of class session, of whoever gives out inside addresses."""
+    return (
+        f'<30>1 {at(when)} access {program} 7 - [order82@32473 class="session" boot="82" uid="{uid}" audit=""]'
+        f'[stored@32473 at="{at(when + 1)}" from="10.82.1.9" marks=""] {text}'
+    )
 
 
 def question(address="203.0.113.1", port=4000, when=NOON, tolerance=0, **more):

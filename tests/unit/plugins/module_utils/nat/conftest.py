@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.nat import index
+from ansible_collections.order82.baseline.plugins.module_utils.nat.index import build
 from by_hand import Gateway
 
 
@@ -22,10 +22,10 @@ def gateway(store):
 def built(store, tmp_path):
     """Builds the index of all days of the store; gives its folder."""
 
-    def build(**options):
+    def build_all(**options):
         folder = tmp_path / "index"
-        for day in index.stale(str(store), str(folder)):
-            index.build(str(store), str(folder), day, threads=1, memory="256MB", **options)
+        for day in build.stale(str(store), str(folder)):
+            build.build(str(store), str(folder), day, threads=1, memory="256MB", **options)
         return str(folder)
 
-    return build
+    return build_all

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.order82.baseline.plugins.module_utils.observers.bans import failed, unbanned
+import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.observers.bans import (
+    failed,
+    of_the_package,
+    unbanned,
+    weaker,
+)
 
 
 def test_failures_are_counted_by_source_in_the_words_of_both_debians():
@@ -24,3 +30,45 @@ def test_a_user_name_that_looks_like_a_source_does_not_put_the_blame_on_another(
 def test_who_failed_too_often_was_banned_or_is_spared_or_is_named():
     failures = {"192.0.2.1": 5, "192.0.2.2": 9, "192.0.2.3": 4, "10.0.0.1": 50, "2001:db8::1": 6}
     assert unbanned(failures, {"192.0.2.2"}, 5, ["10.0.0.0/8"]) == ["192.0.2.1", "2001:db8::1"]
+
+
+WANTED = {"maxretry": 5, "findtime": 600, "bantime": 3600}
+# What fail2ban 1.0.2 (Debian 12) and 1.1.0 (Debian 13) answer for the jail as the role sets it.
+FOUND = {
+    "maxretry": 5,
+    "findtime": 600,
+    "bantime": 3600,
+    "ignoreip": ["127.0.0.0/8", "10.82.1.0/24", "::1"],
+    "ignorecommand": "",
+    "actions": ["nftables"],
+}
+NEVER = ["10.82.0.0/16", "127.0.0.0/8", "::1/128"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"maxretry": 1000}, "sshd: maxretry is 1000 and not 5"),
+        ({"findtime": 10}, "sshd: findtime is 10 and not 600"),
+        ({"bantime": 1}, "sshd: bantime is 1 and not 3600"),
+        ({"ignoreip": ["0.0.0.0/0"]}, "sshd: it never bans 0.0.0.0/0"),
+        ({"ignoreip": ["::/0"]}, "sshd: it never bans ::/0"),
+        ({"ignoreip": ["10.82.1.9", "friend.example.org"]}, "sshd: it never bans friend.example.org"),
+        ({"ignorecommand": "/bin/true"}, "sshd: it asks '/bin/true' whom to spare"),
+        ({"actions": []}, "sshd: it does nothing"),
+    ],
+)
+def test_what_lets_more_pass_is_named(change, sentence):
+    assert weaker("sshd", {**FOUND, **change}, WANTED, NEVER, ()) == [sentence]
+
+
+@pytest.mark.parametrize("change", [{}, {"maxretry": 3}, {"findtime": 86400}, {"bantime": 604800}, {"bantime": -1}])
+def test_what_is_as_strict_or_stricter_is_not(change):
+    assert weaker("sshd", {**FOUND, **change}, WANTED, NEVER, ()) == []
+
+
+def test_what_the_package_itself_says_for_a_jail_is_not_held_against_it():
+    own = of_the_package("[DEFAULT]\nmaxretry = 5\n[sshd]\nport = ssh\n[asterisk]\nmaxretry = 10\nlogpath = %(x)s\n")
+    assert "maxretry" not in own["sshd"]
+    assert weaker("asterisk", {**FOUND, "maxretry": 10}, WANTED, NEVER, own["asterisk"]) == []
+    assert weaker("asterisk", {**FOUND, "bantime": 1}, WANTED, NEVER, own["asterisk"])

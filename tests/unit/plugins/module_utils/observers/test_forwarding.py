@@ -22,17 +22,17 @@ def test_the_one_after_them_is_not():
     assert forwarding._wait(entries(*[9000] * 100, 240, 3), NOW) == 240
 
 
-def shown(port: int, received: int) -> str:
+def shown(port: int, received: int, silent_ms: int = 90) -> str:
     """What ss says of a connection."""
     return (
         f"0 36 10.82.1.20:{port} 10.82.1.11:2514\n"
-        f"\t bbr bytes_sent:900 bytes_received:{received} lastsnd:120 lastrcv:4100 lastack:90 minrtt:0.3\n"
+        f"\t bbr bytes_sent:900 bytes_received:{received} lastsnd:120 lastrcv:{silent_ms} lastack:90 minrtt:0.3\n"
     )
 
 
 def test_a_connection_and_its_state():
     assert forwarding.connections(shown(45962, 1700)) == [
-        {"port": 45962, "unsent": 36, "received": 1700, "answer_ms": 4100}
+        {"port": 45962, "unsent": 36, "received": 1700, "answer_ms": 90}
     ]
 
 
@@ -45,4 +45,6 @@ def test_an_attempt_is_no_connection():
     assert not forwarding.understood(another, attempt), "the sender may not like the certificate"
     assert forwarding.understood(another, another)
     assert forwarding.understood(forwarding.connections(shown(45962, 9000)), ())
+    silent = forwarding.connections(shown(45966, 1700, silent_ms=1000))
+    assert forwarding.understood(silent, ()), "what was silent for a second was there a second ago"
     assert not forwarding.understood([], another)

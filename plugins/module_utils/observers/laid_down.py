@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observer: whether a measure is on the host as the controller would lay it down now."""
+
+from __future__ import annotations
+
+from .. import processes
+from ..state import files, laying, manifest
+from ..state.errors import StateError
+from ..state.host import Host
+from ._registry import Argument, ObservationError, Observer
+
+_VERIFY_SECONDS = 120
+_PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "/sbin/", "/lib/")
+
+
+def _laid_down(state):
+    host = Host()
+    differs = laying.look(state, host)["differs"]
+    try:
+        found = files.differences(host, state)
+        differs += _of_the_manifest(state)
+    except (StateError, OSError) as error:
+        found, differs = [], [*differs, str(error)]
+    shown = {one.entry["path"]: files.shown(one) for one in found}
+    return {
+        "differs": list(dict.fromkeys(differs)),
+        "differences": {path: text for path, text in shown.items() if text},
+        "altered_programs": _altered([entry["name"] for entry in state["packages"]]),
+    }
+
+
+def _of_the_manifest(state):
+    """What a measure would be put back from must be what it was laid down as."""
+    known = manifest.read(state["role"])
+    if known is None:
+        return []  # said already
+    noted = {entry["path"]: entry["sha256"] for entry in known["state"]["files"]}
+    wanted = {entry["path"]: entry["sha256"] for entry in state["files"]}
+    false = [
+        entry["path"]
+        for entry in known["state"]["files"]
+        if noted.get(entry["path"]) != wanted.get(entry["path"]) or not files.is_whole(entry)
+    ]
+    return ["its manifest says otherwise of %s" % path for path in sorted({*false, *(set(wanted) - set(noted))})]
+
+
+def _altered(packages):
+    """Programs that are not as dpkg knows them (dpkg --verify); not what a site may change or leave out, such as
+    manuals."""
+    if not packages:
+        return []
+    try:
+        done = processes.run(["dpkg", "--verify", *packages], _VERIFY_SECONDS)
+    except (OSError, processes.subprocess.TimeoutExpired) as error:
+        raise ObservationError("dpkg --verify: %s" % error) from error
+    lines = [line.split() for line in done.stdout.decode("utf-8", "replace").splitlines()]
+    return sorted(
+        {words[-1] for words in lines if words and words[-1].startswith(_PROGRAMS) and "c" not in words[1:-1]}
+    )
+
+
+OBSERVERS = {
+    "laid_down": Observer(
+        look=_laid_down,
+        text="what a measure laid down, compared with what it would lay down now",
+        arguments={
+            "state": Argument(dict, "the role's state for this host; the inspection fills it in", required=True)
+        },
+        facts={
+            "differs": "list: what is otherwise, one sentence each: files, rights, accounts, units and what they "
+            "are made of, "
+            "settings of the kernel, what lies where only the measure lays something, the manifest",
+            "differences": "dict: path to the difference of the texts, of files that are no secret",
+            "altered_programs": "list: programs of the measure's packages that are not as dpkg knows them",
+        },
+    ),
+}

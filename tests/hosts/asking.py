@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An inspection without Ansible: the checks get their values once, and hosts are asked over SSH, side by side.
+
+It is the collection's own code: the observers as a program that a host reads (C(host_program)), and the judge. What
+Ansible adds takes ten seconds. Once in each scenario it is done by Ansible, with a report (tests/hosts/every).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.order82.baseline.plugins.plugin_utils import collection
+from ansible_collections.order82.baseline.plugins.plugin_utils.host_program import host_program, read_answer
+from ansible_collections.order82.baseline.plugins.plugin_utils.inspection import make_case
+from ansible_collections.order82.baseline.plugins.plugin_utils.judge import judge
+from ansible_collections.order82.baseline.plugins.plugin_utils.resolve import as_written
+
+NO_SSH = 255  # the exit code of ssh where it did not get through
+# As playbooks/inspect.yml, and then the values themselves and not a verdict.
+RESOLVE = {
+    "hosts": "all:!unmanaged",
+    "gather_facts": False,
+    "strategy": "linear",
+    "become": True,
+    "ignore_unreachable": True,
+    "tasks": [
+        {"order82.baseline.check_info": {}, "register": "seen", "ignore_errors": True},
+        {
+            "ansible.builtin.copy": {
+                "dest": "{{ written_to }}",
+                "mode": "0600",
+                "content": "{{ {'unit': order82_unit, 'waivers': order82_waivers | default([]), 'groups': groups, 'resolved': "
+                "dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars, ['seen', 'resolved'])))} "
+                "| to_json }}",
+            },
+            "run_once": True,
+            "delegate_to": "localhost",
+            "become": False,
+        },
+    ],
+}
+
+
+class Values(NamedTuple):
+    """What Ansible knows and an inspection needs: who is bound, and the checks of each host with their values."""
+
+    unit: dict[str, Any]
+    waivers: list[dict[str, Any]]
+    groups: dict[str, list[str]]
+    resolved: dict[str, list[dict[str, Any]]]
+
+    def asked(self, host: str) -> list[dict[str, Any]]:
+        """The checks of a host that apply, as its program takes them."""
+        written = {check.id: check for checks in collection.all_checks().values() for check in checks}
+        whole = ((written[one["id"]], as_written(written[one["id"]])._asdict() | one) for one in self.resolved[host])
+        return [
+            {"id": check.id, "observe": {check.observer: values["arguments"]}}
+            for check, values in whole
+            if values["applies"] and values["problem"] is None
+        ]
+
+
+class Asking:
+    """The inspections of one lab. C(play) runs a playbook on it."""
+
+    def __init__(self, inventory: Path, ssh_config: Path, play: Callable[..., str]) -> None:
+        self._inventory, self._ssh_config, self._play = inventory, ssh_config, play
+        self._values: dict[tuple[str, ...], Values] = {}
+
+    def result(self, hosts: Iterable[str], words: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Ask these hosts and judge what they say: what C(result.json) has.
+
+        :param words: for ansible-playbook, where a test gives other variables than the inventory.
+        """
+        values = self._resolved(words)
+        hosts = list(hosts)
+        with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
+            said = list(pool.map(lambda host: self._ask(host, values.asked(host)), hosts))
+        observed = {host: {**one, "resolved": values.resolved[host]} for host, one in zip(hosts, said, strict=True)}
+        return judge(make_case(observed, values.unit, values.groups, waivers=values.waivers))
+
+    def _ask(self, host: str, checks: list[dict[str, Any]]) -> Mapping[str, Any]:
+        """What C(check_info) would register of this host."""
+        words = ["ssh", "-F", str(self._ssh_config), "-o", "ConnectTimeout=20", host, "sudo -n python3 -I -"]
+        done = subprocess.run(words, input=host_program(checks), capture_output=True, check=False)
+        if done.returncode == NO_SSH:
+            return {"unreachable": True, "msg": done.stderr.decode(errors="replace")}
+        try:
+            return {"observations": read_answer(done.stdout.decode(errors="replace"))}
+        except ValueError as error:
+            return {"failed": True, "msg": f"{error}: {done.stderr.decode(errors='replace')[-500:]}"}
+
+    def _resolved(self, words: tuple[str, ...]) -> Values:
+        """The values for these words. They are worked out anew where a file of the inventory is another than before."""
+        key = (*words, digest(self._inventory))
+        if key not in self._values:
+            with tempfile.TemporaryDirectory() as folder:
+                playbook, written = Path(folder, "resolve.json"), Path(folder, "values.json")
+                playbook.write_text(json.dumps([RESOLVE]))
+                self._play(str(playbook), "-e", f"written_to={written}", *words)
+                self._values[key] = Values(**json.loads(written.read_text()))
+        return self._values[key]
+
+
+def digest(folder: Path) -> str:
+    """A hash of all files in a folder: the variables, and the certificates that are made beside them."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test file of all virus scanners comes in by every way, and nobody gets it out again."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.records import line
+
+from ..conftest import HANG, Lab, until
+from ..drift import Drift, broken
+from .outside import COLLECTORS, WEB
+
+# Never whole in a file of this checkout.
+WRITE_TEST_FILE = r"printf '%s%s' 'X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-' 'ANTIVIRUS-TEST-FILE!$H+H*'"
+MIRROR = "/srv/mirror-of-signatures/site.hdb"
+
+
+def is_quarantined(lab: Lab, host: str, path: str) -> dict:
+    """It is gone, and both collectors know it; give back what the quarantine knows."""
+    until(HANG, lambda: not lab.host(host).file(path).exists, f"{path} is taken away")
+    lab.arrived("security_event", host, f'quarantined: {{"path": "{path}"')
+    [found] = [one for one in json.loads(lab.do(host, "order82 antivirus list --json")) if one["path"] == path]
+    return found
+
+
+def test_an_upload_through_the_web_server(lab: Lab, mark: str) -> None:
+    lab.do("outside", f"{WRITE_TEST_FILE} | curl -sS -T - http://{WEB}/upload/{mark}.com")
+    found = is_quarantined(lab, "web", f"/srv/www/upload/{mark}.com")
+    assert (found["owner"], found["size"]) == ("www-data", 68)
+    # Both collectors knew it within five seconds after it was written.
+    for [text] in lab.arrived("security_event", "web", f'quarantined: {{"path": "{found["path"]}"').values():
+        stored = datetime.datetime.fromisoformat(line.parse(text).stored["at"])
+        assert stored.timestamp() - found["mtime_ns"] / 1e9 < 5
+    assert "404" in lab.do("outside", f"curl -s -o /dev/null -w '%{{http_code}}' http://{WEB}/upload/{mark}.com")
+
+
+def test_a_copy_over_ssh(lab: Lab, mark: str, tmp_path: Path) -> None:
+    lab.do("outside", f"{WRITE_TEST_FILE} >/root/{mark}")
+    content = lab.host("outside").file(f"/root/{mark}").content
+    (tmp_path / mark).write_bytes(content)
+    subprocess.run(["scp", "-q", "-F", lab.ssh_config, tmp_path / mark, f"web:{mark}"], check=True)
+    assert is_quarantined(lab, "web", f"/home/ops/{mark}")["owner"] == "ops"
+
+
+def test_a_copy_on_the_host_and_a_new_folder(lab: Lab, mark: str) -> None:
+    lab.do(
+        "web",
+        f"mkdir /root/{mark}; {WRITE_TEST_FILE} >/root/{mark}/file; cp -r /root/{mark} /srv/www/{mark}; rm -r /root/{mark}",
+    )
+    is_quarantined(lab, "web", f"/srv/www/{mark}/file")
+
+
+def test_it_cant_be_read_while_it_is_there(lab: Lab, mark: str) -> None:
+    with lab.still("web", "order82-antivirus"):
+        lab.do("web", f"{WRITE_TEST_FILE} >/srv/www/{mark}.txt")
+        for _again in range(2):
+            assert "500" in lab.do("outside", f"curl -s -o /dev/null -w '%{{http_code}}' http://{WEB}/{mark}.txt")
+        assert "not permitted" in lab.host("web").run(f"cat /srv/www/{mark}.txt").stderr
+    is_quarantined(lab, "web", f"/srv/www/{mark}.txt")  # what came while it was off is not forgotten
+
+
+def test_an_ordinary_file_comes_and_goes(lab: Lab, mark: str) -> None:
+    lab.do("outside", f"echo {mark} | curl -sS -T - http://{WEB}/upload/{mark}.txt")
+    assert lab.do("outside", f"curl -sS http://{WEB}/upload/{mark}.txt") == f"{mark}\n"
+    lab.do("web", f"rm /srv/www/upload/{mark}.txt")
+    for collector in COLLECTORS:
+        assert not lab.records(collector, "security_event", "web", f"{mark}.txt")
+
+
+def test_a_scan_finds_what_nobody_watched_and_leaves_the_record_store_alone(lab: Lab, mark: str) -> None:
+    for path in (f"/home/ops/{mark}", f"/srv/records/{mark}"):
+        lab.do("collector1", f"{WRITE_TEST_FILE} >{path}")
+    cursor = lab.cursor("collector1")
+    setting = "/run/systemd/system/order82-antivirus-scan.service.d/test.conf"
+    lab.do(
+        "collector1",
+        f"mkdir -p $(dirname {setting}); printf '[Service]\\nExecStart=/usr/bin/clamdscan --fdpass --infected "
+        f"--no-summary /srv/records/{mark}\\n' >{setting}; systemctl daemon-reload; systemctl start order82-antivirus-scan",
+        ok=(0, 1),
+    )
+    try:
+        said = lab.journal("collector1", cursor, "-u order82-antivirus-scan")
+        assert [one for one in said if one.startswith(f"/home/ops/{mark}: ")], said
+        try:
+            is_quarantined(lab, "collector1", f"/home/ops/{mark}")
+        except AssertionError as error:
+            pytest.fail(f"{error}: {lab.do('collector1', 'journalctl -u order82-antivirus -n 5 -o short-precise')}")
+        until(
+            HANG,
+            lambda: lab.records(
+                "collector2", "security_event", "collector1", f'left in place: {{"path": "/srv/records/{mark}'
+            ),
+            mark,
+        )
+        assert lab.host("collector1").file(f"/srv/records/{mark}").exists
+    finally:
+        lab.do("collector1", f"rm -r /srv/records/{mark} $(dirname {setting}); systemctl daemon-reload")
+
+
+@pytest.fixture
+def forbidden_again(lab: Lab) -> Iterator[None]:
+    """What was given back is a virus again."""
+    yield
+    lab.do("web", "rm -f /var/lib/clamav/order82.sfp; clamdscan --reload")
+    until(HANG, lambda: lab.host("web").run("order82 antivirus test").rc == 0, "the signatures")
+
+
+def test_what_is_given_back_is_as_it_was_and_stays(lab: Lab, mark: str, forbidden_again: None) -> None:
+    path = f"/srv/www/{mark}.bin"
+    lab.do(
+        "web",
+        f"{WRITE_TEST_FILE} >/root/{mark}; chown www-data:games /root/{mark}; chmod 0640 /root/{mark}; touch -d 2026-01-02T03:04:05Z /root/{mark}; mv /root/{mark} {path}",
+    )
+    found = is_quarantined(lab, "web", path)
+    lab.do("web", f"echo another >{path}")
+    refused = lab.host("web").run(f"order82 antivirus give-back {found['id']}")
+    assert refused.rc == 2
+    assert "is there by now" in refused.stderr
+    assert lab.do("web", f"cat {path}; rm {path}") == "another\n"
+    lab.do("web", f"order82 antivirus give-back {found['id']}")
+    assert lab.do("web", f"stat -c '%U %G %a %Y %s' {path}") == "www-data games 640 1767323045 68\n"
+    lab.do(
+        "web", f"clamdscan --fdpass --no-summary {path}"
+    )  # nothing is found in it any more, so nothing takes it away
+    assert "EICAR" in lab.do("web", f"cat {path}; rm {path}")
+    assert found["id"] not in lab.do("web", "order82 antivirus list")
+    again = lab.host("web").run(f"order82 antivirus give-back {found['id']}")
+    assert again.rc == 2
+    assert "nothing in quarantine" in again.stderr
+    lab.arrived("security_event", "web", f'given back from quarantine: {{"path": "{path}"')
+
+
+def test_a_mirror_that_answers_garbage_changes_nothing(lab: Lab) -> None:
+    lab.do(
+        "outside",
+        f"cp {MIRROR} /root/; echo '<html>Sign in to the Internet</html>' >{MIRROR}; touch -d tomorrow {MIRROR}",
+    )
+    try:
+        cursor = lab.cursor("web")
+        assert lab.host("web").run("systemctl start order82-antivirus-update").rc != 0
+        assert len(lab.journal("web", cursor, "-t order82 -g '^alarm: .* gave no usable signatures'")) == 1
+        lab.arrived("measure_state", "web", "gave no usable signatures")
+        lab.do("web", "order82 antivirus test")
+    finally:
+        lab.do("outside", f"cp /root/site.hdb {MIRROR}")
+    lab.do("web", "systemctl start order82-antivirus-update")
+
+
+STOP = "systemctl stop clamav-daemon.socket clamav-daemon.service"
+START = "systemctl start clamav-daemon.socket clamav-daemon.service"
+DRIFTS = {
+    "old signatures, and a scanner that does not run": Drift(
+        {
+            "web": "touch -d '8 days ago' /var/lib/clamav/site.hdb",
+            "gateway": f"{STOP}; systemctl start order82-antivirus-scan || true",
+        },
+        {"web": "touch /var/lib/clamav/site.hdb", "gateway": f"{START}; systemctl start order82-antivirus-scan"},
+        {"web": {"antivirus.signatures"}, "gateway": {"antivirus.running", "antivirus.detects", "antivirus.scans"}},
+    ),
+    "nobody watches, and no signatures": Drift(
+        {
+            "web": "systemctl stop clamav-clamonacc",
+            "gateway": "mv /var/lib/clamav/site.hdb /root/; systemctl restart clamav-daemon",
+        },
+        {
+            "web": "systemctl start clamav-clamonacc",
+            "gateway": f"mv /root/site.hdb /var/lib/clamav/; {STOP}; {START}",
+        },
+        {
+            "web": {"antivirus.running", "antivirus.detects"},
+            "gateway": {"antivirus.running", "antivirus.detects", "antivirus.signatures"},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS)
+def test_inspection_sees_an_antivirus_that_does_not_work(lab: Lab, drift: Drift) -> None:
+    with broken(lab, drift):
+        lab.sees(drift)
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ("{antivirus_mirror: ''}", "has no source of signatures"),
+        ("{antivirus_watched_paths: [/srv/nowhere]}", "/srv/nowhere is no folder of gateway"),
+    ],
+)
+def test_what_cant_work_is_refused_in_one_sentence(lab: Lab, variables: str, sentence: str) -> None:
+    said = " ".join(lab.apply("antivirus", "gateway", "-e", variables, ok=(2,)).split())
+    assert sentence in said
+    assert "changed=0" in said
