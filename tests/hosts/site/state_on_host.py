@@ -76,7 +76,12 @@ def text(path):
 def found():
     """What lies there, what systemd knows and does, what the services have read, and what the manifest says."""
     tree = {}
-    for pattern in (ETC, UNITS + "/order82probe*", UNITS + "/*.wants/order82probe*", "/run/systemd/system/order82probe*"):
+    for pattern in (
+        ETC,
+        UNITS + "/order82probe*",
+        UNITS + "/*.wants/order82probe*",
+        "/run/systemd/system/order82probe*",
+    ):
         for start in glob.glob(pattern):
             for folder, _folders, files in [(start, [], [])] if not os.path.isdir(start) else os.walk(start):
                 for path in [folder, *(os.path.join(folder, name) for name in files)]:

@@ -114,4 +114,3 @@ def test_every_owed_restart_is_made_wherever_it_is_broken_off(lab: Lab, host: st
     print(said["killed"])
     assert said["wrong"] == []
     assert min(said["killed"]) > 10, "each step was killed at many places"
-

@@ -52,7 +52,10 @@ def test_a_text_alone_is_the_entrys_main_key(write):
         ({"files": [{"path": "/etc/one"}]}, 'files "/etc/one" has none of template, text'),
         ({"files": [dict(FILE, json={})]}, 'files "/etc/one" has text, json of'),
         ({"files": [{"path": "/a", "template": "no.j2"}]}, 'files "/a": there is no template no.j2 in '),
-        ({"files": [dict(FILE, validate=["true"])]}, 'files "/etc/one": validate is ["true"]; write a list of words, %s'),
+        (
+            {"files": [dict(FILE, validate=["true"])]},
+            'files "/etc/one": validate is ["true"]; write a list of words, %s',
+        ),
         ({"files": [dict(FILE, otherwise="x")]}, 'files "/etc/one" says otherwise, and validates nothing'),
         ({"files": [{"path": "/a", "made": True, "validate": ["true", "%s"]}]}, 'files "/a" is made by somebody else'),
         ({"files": [dict(FILE, when="{{ a }}")]}, "files number 1: when is a bare condition; leave out the braces"),
@@ -62,8 +65,14 @@ def test_a_text_alone_is_the_entrys_main_key(write):
         ({"refuse": [{"when": "a"}]}, "refuse number 1 lacks the key 'because'"),
         ({"sysctls": [{"name": "a"}]}, "sysctls number 1 lacks the key 'value'"),
         ({"units": ["order82-one.service"]}, "no file of the state brings the unit order82-one.service"),
-        ({"units": ["order82-two@a.service"], "files": [UNIT_FILE]}, "no file of the state brings the unit order82-two@a"),
-        ({"units": [{"unit": "a.service", "package": "a"}]}, 'units "a.service": its package a is none of the state\'s'),
+        (
+            {"units": ["order82-two@a.service"], "files": [UNIT_FILE]},
+            "no file of the state brings the unit order82-two@a",
+        ),
+        (
+            {"units": [{"unit": "a.service", "package": "a"}]},
+            'units "a.service": its package a is none of the state\'s',
+        ),
         (
             {"units": [{"unit": "order82-one.service", "restart_for": "/a"}], "files": [UNIT_FILE]},
             'restart_for is "/a"; write a list of names',
@@ -90,16 +99,22 @@ def test_key_that_stands_twice(write):
     assert "the key 'packages' stands twice" in refusal(path)
 
 
-@pytest.mark.parametrize("sections", [{"files": [FILE, dict(FILE, text="2")]}, {"files": [FILE], "folders": ["/etc/one"]}])
+@pytest.mark.parametrize(
+    "sections", [{"files": [FILE, dict(FILE, text="2")]}, {"files": [FILE], "folders": ["/etc/one"]}]
+)
 def test_path_that_stands_twice_in_a_role(write, sections):
-    with pytest.raises(DataError, match="/etc/one is laid down in .*alpha/state.yml, files already; let one of them do it"):
+    with pytest.raises(
+        DataError, match=r"/etc/one is laid down in .*alpha/state.yml, files already; let one of them do it"
+    ):
         load_states(write(**sections).parents[1])
 
 
 def test_path_that_two_roles_claim(write):
     write(files=[FILE])
     roles = write("beta", files=[FILE]).parents[1]
-    with pytest.raises(DataError, match=r"beta/state.yml, files: /etc/one is laid down in .*alpha/state.yml, files already"):
+    with pytest.raises(
+        DataError, match=r"beta/state.yml, files: /etc/one is laid down in .*alpha/state.yml, files already"
+    ):
         load_states(roles)
 
 

@@ -84,7 +84,10 @@ def test_what_a_host_says_is_no_template(resolved):
 @pytest.mark.parametrize(
     ("sections", "sentence"),
     [
-        ({"files": [{"path": "/a", "text": "", "mode": "644"}]}, 'the mode is "644"; write four octal digits as a text'),
+        (
+            {"files": [{"path": "/a", "text": "", "mode": "644"}]},
+            'the mode is "644"; write four octal digits as a text',
+        ),
         ({"files": [{"path": "/a", "text": "", "mode": 420}]}, 'the mode is "420"'),
         ({"folders": [{"path": "/a", "mode": "0798"}]}, 'the mode is "0798"'),
         ({"files": [{"path": "a", "text": ""}]}, '"a" is no path'),
@@ -100,13 +103,16 @@ def test_what_a_host_says_is_no_template(resolved):
         ({"files": [{"path": "/{{ name }}", "text": ""}]}, '"/" is no path'),
         ({"leftovers": ["var/lib/x"]}, '"var/lib/x" is no path'),
         ({"accounts": [{"name": "a", "home": "home"}]}, '"home" is no path'),
-        ({"files": [{"path": "/a", "text": "{{ nobody_set_this }}"}]}, "files \"/a\" (number 1): "),
+        ({"files": [{"path": "/a", "text": "{{ nobody_set_this }}"}]}, 'files "/a" (number 1): '),
         ({"files": [{"path": "/a", "copy": "nowhere"}]}, "nowhere"),
         ({"files": [{"path": "/a", "text": "", "when": "nobody_set_this"}]}, "nobody_set_this"),
         ({"units": [{"unit": "order82-one", "package": "systemd"}]}, '"order82-one" is no unit'),
         ({"units": [{"unit": "a;b.service", "package": "systemd"}]}, "is no unit"),
         ({"units": [{"unit": "--root.service", "package": "systemd"}]}, "is no unit"),
-        ({"units": [{"unit": "a.service", "package": "systemd", "running": "yes"}]}, 'running is "yes"; write true, false, or null'),
+        (
+            {"units": [{"unit": "a.service", "package": "systemd", "running": "yes"}]},
+            'running is "yes"; write true, false, or null',
+        ),
         ({"units": [{"unit": "{{ 'order82-x.service' }}"}], "files": [UNIT_FILE]}, "brings the unit order82-x.service"),
         ({"refuse": [{"when": "name == ''", "because": "Give {{ 'it' }} a name."}]}, "Give it a name."),
         (
