@@ -143,6 +143,20 @@ def crash_loop(steps):
     return {"killed": killed, "wrong": wrong}
 
 
-def apply(steps):
-    """Lay down states in a row, in check mode and then in earnest, and say what was said and found each time."""
-    return [[lay(step, check=True), lay(step), lay(step, check=True), lay(step), found()] for step in steps]
+def apply(steps, before=""):
+    """Lay down states in a row, each in check mode, in earnest, and again both ways.
+
+    :param str before: a shell command for what somebody else does before the last of them.
+    :return: for each state the four answers, and what was found.
+    """
+    clean()
+    said = []
+    for number, step in enumerate(steps, start=1):
+        if number == len(steps) and before:
+            call("sh", "-c", before)
+        untouched = found()
+        tried = lay(step, check=True)
+        if found() != untouched:
+            raise AssertionError("check mode changed something")
+        said.append([tried, lay(step), lay(step, check=True), lay(step), found()])
+    return said
