@@ -124,22 +124,23 @@ def crash_loop(steps):
         if "failed" in done:
             return {"killed": [], "wrong": ["without being killed: " + done["msg"]]}
         wanted.append(found())
-    wrong, killed, number, going = [], [0] * len(steps), 0, True
-    while going and not wrong:
-        number, going = number + 1, False
-        clean()
-        for at, step in enumerate(steps):
+    wrong, killed, number, still = [], [0] * len(steps), 0, len(steps)
+    while still and not wrong:
+        number += 1
+        for at, step in enumerate(steps[:still]):
             if at:
                 mess()
             done, about_to = broken_off.run(lambda step=step: lay(step), number, broken_off.SEEN)
             if done is None:
-                killed[at], going = number, True
+                killed[at] = number
                 again = lay(step)
-                where = "step %d, killed before its effect %d (%s): " % (at, number, about_to[:200])
+                where = "step %d, killed before its effect %d (%s):" % (at, number, about_to[:200])
                 if "failed" in again:
-                    wrong.append(where + again["msg"])
-                wrong += [where + one for one in differences(found(), wanted[at])]
-    clean()
+                    wrong.append("%s %s" % (where, again["msg"]))
+                wrong += differences(found(), wanted[at], where)
+        clean()
+        while still and killed[still - 1] < number:  # the last of them came to its end
+            still -= 1
     return {"killed": killed, "wrong": wrong}
 
 
