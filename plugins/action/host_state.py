@@ -5,6 +5,7 @@ files."""
 from __future__ import annotations
 
 import gc
+import uuid
 from collections.abc import Mapping, Sequence
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
@@ -22,9 +23,8 @@ from ..plugin_utils.state_values import resolve_state, without_contents
 MODULE = "order82.baseline.host_state"
 SURVEY = "order82_survey"
 """The fact that says what was found of each role when the host was looked at; it ends with the first change."""
-
-SHARED = "order82"
-"""The role of what all measures share; a run that has seen to it has the fact."""
+RUN = uuid.uuid4().hex
+"""Of this run of Ansible, which imports this once: what an earlier one found may lie in a cache of facts."""
 
 # As in check_info: read once, before Ansible forks a process for every host and task.
 collection.read_ahead()
@@ -58,8 +58,8 @@ class ActionModule(ActionBase):
         if role not in known:
             raise DataError(f"there is no state of a role '{role}'; there are: {', '.join(sorted(known))}")
         survey = task_vars.get("ansible_facts", {}).get(SURVEY) or {}
-        if not whole_site and role in survey:
-            return {"changed": False, "did": [], "answers": survey[role]}
+        if not whole_site and survey.get("run") == RUN and role in survey["roles"]:
+            return {"changed": False, "did": [], "answers": survey["roles"][role]}
         roles = self._roles(task_vars) if whole_site else [role]
         states = self._states(roles if role in roles else [*roles, role], task_vars)
         refuse_claims((f"the state of {one['role']}", file["path"]) for one in states for file in one["files"])
@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
             },
             "look": [without_contents(one) for one in states if one is not mine],
         }
-        return self._result(role, self._ask(request, task_vars))
+        return self._result(self._ask(request, task_vars))
 
     def _roles(self, task_vars: Mapping) -> list[str]:
         groups = {name: [task_vars["inventory_hostname"]] for name in ("all", *task_vars["group_names"])}
@@ -109,14 +109,14 @@ class ActionModule(ActionBase):
         result = self._execute_module(module_name=MODULE, module_args={"request": request}, task_vars=task_vars)
         return result.get("answer") or {"brought": result, "looks": {}}
 
-    def _result(self, role: str, answer: Mapping) -> dict:
+    def _result(self, answer: Mapping) -> dict:
         result = dict(answer["brought"])
         result.pop("invocation", None)
         if not (self._task.diff or self._play_context.diff):
             result.pop("diff", None)
         surveyed = {role: look["answers"] for role, look in answer["looks"].items() if not look["differs"]}
         if answer["looks"] and not result.get("changed"):
-            result["ansible_facts"] = {SURVEY: surveyed}
-        elif result.get("changed") or role == SHARED:
-            result["ansible_facts"] = {SURVEY: {}}
+            result["ansible_facts"] = {SURVEY: {"run": RUN, "roles": surveyed}}
+        elif result.get("changed"):
+            result["ansible_facts"] = {SURVEY: {"run": RUN, "roles": {}}}
         return result

@@ -103,7 +103,7 @@ def as_laid_down(role: str) -> Check:
             "laid down; "
             "what was changed, deleted, replaced or narrowed is named.",
         },
-        "./baseline site --check --diff --limit {{ inventory_hostname }}",
+        "./baseline site -i INVENTORY --check --diff --limit {{ inventory_hostname }}",
     )
 
 

@@ -31,7 +31,7 @@ SOURCES = ("template", "text", "json", "copy", "program", "made")
 SECTIONS = {
     "refuse": Form(("when", "because"), ("each",)),
     "needs": Form(("otherwise",), (*_MANY, "folder", "file", "interface", "addresses")),
-    "packages": Form(("name",), (*_MANY, "release", "at_least", "otherwise"), "name"),
+    "packages": Form(("name",), (*_MANY, "release", "at_least", "otherwise", "purge"), "name"),
     "debconf": Form(("package", "question", "type", "value"), _MANY),
     "groups": Form(("name",), _MANY, "name"),
     "accounts": Form(("name",), (*_MANY, "home", "groups"), "name"),
@@ -44,7 +44,18 @@ SECTIONS = {
     "sysctls": Form(("name", "value"), _MANY),
     "units": Form(
         ("unit",),
-        (*_MANY, "package", "enabled", "running", "masked", "restart_for", "reload_for", "start_for", "until"),
+        (
+            *_MANY,
+            "package",
+            "enabled",
+            "running",
+            "masked",
+            "restart_for",
+            "reload_for",
+            "start_for",
+            "until",
+            "ends_first",
+        ),
         "unit",
     ),
     "leftovers": Form(("path",), _MANY, "path"),
@@ -153,9 +164,11 @@ def _check_files(entries: list[dict[str, object]], where: str, role: Path) -> No
         here = f"{where} {brief(entry['path'])}"
         source = _exactly_one(entry, SOURCES, here)
         template = entry.get("template")
+        if source in ("made", "program") and entry[source] is not True:
+            raise DataError(f"{here}: {source} is {brief(entry[source])}; write true, or another source")
         if source == "template" and not has_jinja(template) and not (role / "templates" / str(template)).is_file():
             raise DataError(f"{here}: there is no template {template} in {shown(role / 'templates')}")
-        if "validate" in entry and not has_jinja(entry["validate"]) and "%s" not in brief(entry["validate"]):
+        if "validate" in entry and not has_jinja(entry["validate"]) and "%s" not in str(entry["validate"]):
             raise DataError(f"{here}: validate is {brief(entry['validate'])}; write a list of words, %s being the file")
         if source == "made" and "validate" in entry:
             raise DataError(f"{here} is made by somebody else, so there is nothing to validate; leave validate out")

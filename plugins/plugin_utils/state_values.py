@@ -151,6 +151,7 @@ def _package(values, _at):
     return {
         "name": str(values["name"]),
         **{key: " ".join(str(values.get(key) or "").split()) for key in ("release", "at_least", "otherwise")},
+        "purge": bool(values.get("purge", True)),
     }
 
 
@@ -236,6 +237,7 @@ def _unit(values, at):
         "enabled": None if masked else values.get("enabled", True),
         "running": None if masked else values.get("running", True),
         "masked": masked,
+        "ends_first": bool(values.get("ends_first", False)),
         "until": str(values.get("until", "")),
         **{key: _list(values.get(key, []), f"{at.where}, {key}") for key in ("restart_for", "reload_for", "start_for")},
     }

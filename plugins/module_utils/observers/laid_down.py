@@ -15,7 +15,7 @@ _PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "
 
 def _laid_down(state):
     host = Host()
-    differs = laying.look(state, host)["differs"]
+    differs = laying.look(state, host, inspecting=True)["differs"]
     try:
         found = files.differences(host, state)
         differs += _of_the_manifest(state)
@@ -73,5 +73,6 @@ OBSERVERS = {
             "differences": "dict: path to the difference of the texts, of files that are no secret",
             "altered_programs": "list: programs of the measure's packages that are not as dpkg knows them",
         },
+        seconds=_VERIFY_SECONDS + 30,
     ),
 }

@@ -145,7 +145,7 @@ def shown(difference):
     entry = difference.entry
     if entry.get("secret") or difference.before is None or "content" not in entry:
         return ""
-    before, after = _text(difference.before), _text(content(entry))
+    before, after = _text(difference.before[:_SHOWN]), _text(content(entry)[:_SHOWN])
     if before is None or after is None:
         return ""
     lines = difflib.unified_diff(
@@ -168,7 +168,7 @@ def as_ansible_diff(difference):
         return dict(header, before="%s\n" % difference.what, after="")
     if "content" not in difference.what and difference.what != "is missing":
         return dict(header, before=difference.what + "\n", after="%(owner)s:%(group)s %(mode)s\n" % entry)
-    before, after = _text(difference.before), _text(content(entry))
+    before, after = _text(difference.before[:_SHOWN]), _text(content(entry)[:_SHOWN])
     if before is None or after is None:
         return dict(header, before="(no text)\n", after="(another content)\n")
     return dict(header, before=before, after=after)

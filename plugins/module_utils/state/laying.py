@@ -86,7 +86,7 @@ def _lay_down(host, state, beforehand, check, done):
     ]
     done.words += ["%s: %s" % (entry["name"], what) for entry, what in units.differences(host, state, mended=True)]
     done.words += ["%s %s" % (verb, name) for verb, name in plan.owed if [verb, name] != units.REREAD]
-    done.words += removing.end_packages(host, plan.gone, check)
+    done.words += removing.end_packages(host, plan.gone, state["role"], check)
 
 
 def _words(found):
@@ -154,7 +154,7 @@ def _put_in_place(host, state, known, plan, done):
         done.words += [] if units.REREAD in plan.owed else ["had systemd read its unit files again"]
         _pay(state, known, plan, units.REREAD)
     units.settle(host, state, plan.owed, lambda one: _pay(state, known, plan, one), done.words.append)
-    done.words += removing.end_packages(host, plan.gone)
+    done.words += removing.end_packages(host, plan.gone, state["role"])
     files.remove_empty({*before, *plan.made} - {one["path"] for one in state["folders"]})
     _note_end(state, plan, before)
 
@@ -207,36 +207,77 @@ def _pay(state, known, plan, one):
         _note(state, known, plan)
 
 
-def look(state, host):
+def look(state, host, inspecting=False):
     """What is not as a measure's state says, in words, without a change to anything.
 
+    :param inspecting: also what an apply could not mend; and ask nothing, since other checks do.
     :return: dict with C(differs), a list of sentences (empty if an apply would change nothing), and C(answers).
     """
-    try:
-        found = _differences(host, state) if state["present"] else removing.still_there(state)
-    except (StateError, OSError, subprocess.SubprocessError) as error:
-        found = [str(error)]
-    return {"differs": found, "answers": ask(state) if state["present"] and not found else {}}
-
-
-def _differences(host, state):
-    known = manifest.read(state["role"])
-    needs.refuse(state)
-    found = ["%s is not installed" % one["name"] for one in packages.missing(host, state["packages"])]
-    found += packages.divert(host, state["diversions"], check=True)
-    found += [sentence for sentence, _command in accounts.differences(host, state)]
-    folders = files.folder_differences(host, state)
-    found += _words(folders) + _words(files.differences(host, state, folders))
-    found += kernel.differences(state)
-    found += ["%s: %s" % (entry["name"], what) for entry, what in units.differences(host, state)]
-    gone = removing.no_longer(state, known).paths
-    found += ["%s lies where only the measure lays something" % path for path in files.others(state, gone)]
-    if known is None:
-        found.append("it has no manifest here")
+    if not state["present"]:
+        found = _said(removing.still_there, state)
     else:
-        found += ["%s is owed: %s" % tuple(one[::-1]) for one in known["owed"]]
-        found += ["%s is no longer laid down" % path for path in gone]
-    return found
+        found = [one for part in _PARTS for one in _said(part, host, state)]
+        found += _said(_of_units, host, state, inspecting)
+    return {"differs": found, "answers": ask(state) if state["present"] and not found and not inspecting else {}}
+
+
+def _said(part, *arguments):
+    """What a part of the comparison says; where it can't look, it says why, and the others look all the same."""
+    try:
+        return part(*arguments)
+    except (StateError, OSError, subprocess.SubprocessError) as error:
+        return [str(error)]
+
+
+def _of_needs(_host, state):
+    needs.refuse(state)
+    return []
+
+
+def _of_packages(host, state):
+    found = ["%s is not installed" % one["name"] for one in packages.missing(host, state["packages"])]
+    return found + packages.divert(host, state["diversions"], check=True)
+
+
+def _of_accounts(host, state):
+    return [sentence for sentence, _command in accounts.differences(host, state)]
+
+
+def _of_folders(host, state):
+    return _words(files.folder_differences(host, state))
+
+
+def _of_files(host, state):
+    try:
+        folders = files.folder_differences(host, state)
+    except (StateError, OSError):
+        folders = []  # said already
+    return [one for entry in state["files"] for one in _said(_of_file, host, dict(state, files=[entry]), folders)]
+
+
+def _of_file(host, state, folders):
+    return _words(files.differences(host, state, folders))
+
+
+def _of_kernel(_host, state):
+    return kernel.differences(state)
+
+
+def _of_the_past(_host, state):
+    known = manifest.read(state["role"])
+    gone = removing.no_longer(state, known).paths
+    found = ["%s lies where only the measure lays something" % path for path in files.others(state, gone)]
+    if known is None:
+        return [*found, "it has no manifest here"]
+    found += ["%s is owed: %s" % tuple(one[::-1]) for one in known["owed"]]
+    return found + ["%s is no longer laid down" % path for path in gone]
+
+
+def _of_units(host, state, inspecting):
+    return ["%s: %s" % (entry["name"], what) for entry, what in units.differences(host, state, mended=not inspecting)]
+
+
+_PARTS = (_of_needs, _of_packages, _of_accounts, _of_folders, _of_files, _of_kernel, _of_the_past)
 
 
 def ask(state):

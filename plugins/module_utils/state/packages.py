@@ -174,12 +174,12 @@ def put_back_policy():
         os.replace(_KEPT, _POLICY)
 
 
-def refuse_to_purge(host, names):
+def refuse_to_purge(host, entries):
     """Stop before anything is removed where somebody's own package would go with it; those that came along may go.
 
     :raises StateError: it names the package.
     """
-    there = [name for name in names if name in host.packages]
+    there = [entry["name"] for entry in entries if entry["name"] in host.packages]
     if not there:
         return
     planned = run([*_APT, "--simulate", "purge", *there], _SECONDS, _ENVIRONMENT)
@@ -193,17 +193,17 @@ def refuse_to_purge(host, names):
         )
 
 
-def purge(host, names, check=False):
-    """Remove packages with their settings.
+def purge(host, entries, check=False):
+    """Remove packages, with their settings where the state does not say that they stay.
 
     :return: sentences on what was done.
     :raises StateError: as L(refuse_to_purge).
     """
-    refuse_to_purge(host, names)
-    there = [name for name in names if name in host.packages]
-    if not there:
-        return []
-    if not check:
-        run([*_APT, "purge", *there], _SECONDS, _ENVIRONMENT)
-        host.forget()
-    return ["removed " + " ".join(there)]
+    refuse_to_purge(host, entries)
+    there = [entry for entry in entries if entry["name"] in host.packages]
+    for verb in ("remove", "purge"):
+        names = [entry["name"] for entry in there if entry["purge"] == (verb == "purge")]
+        if names and not check:
+            run([*_APT, verb, *names], _SECONDS, _ENVIRONMENT)
+            host.forget()
+    return ["removed " + " ".join(entry["name"] for entry in there)] if there else []

@@ -52,10 +52,9 @@ def no_longer(state, known):
         path for path in {*own_files, *folders, *old} - ours if not any(one.startswith(path + "/") for one in ours)
     )
     installed = {one["name"] for one in state["packages"]}
-    packages_ = [one["name"] for one in was["packages"] if one["name"] not in installed and one["name"] not in keep]
-    ended = [
-        one["name"] for one in was["units"] if units.fragment(one["name"]) in own_files or one["package"] in packages_
-    ]
+    packages_ = [one for one in was["packages"] if one["name"] not in installed and one["name"] not in keep]
+    going = [one["name"] for one in packages_]
+    ended = [one["name"] for one in was["units"] if units.fragment(one["name"]) in own_files or one["package"] in going]
     return Gone(
         gone,
         [one for one in dict.fromkeys([*ended, *_units_of(gone)]) if one not in named and one not in keep],
@@ -90,21 +89,20 @@ def end_gone(host, gone, check=False):
     return done
 
 
-def end_packages(host, gone, check=False):
+def end_packages(host, gone, role, check=False):
     """Remove packages that are in the state no more, and give back what was set aside for them."""
-    done = packages.purge(host, _not_of_others(gone.packages), check)
+    done = packages.purge(host, _not_of_others(gone.packages, role), check)
     return done + packages.undivert(host, gone.diversions, check)
 
 
-def _not_of_others(names, role=None):
+def _not_of_others(entries, role):
     """Those packages that no other measure on this host has in its manifest."""
     others = set()
     for other in manifest.roles():
         if other != role:
-            others |= {
-                one["name"] for one in (manifest.read(other) or {"state": {"packages": []}})["state"]["packages"]
-            }
-    return [name for name in names if name not in others]
+            known = manifest.read(other) or {"state": {"packages": []}}
+            others |= {one["name"] for one in known["state"]["packages"]}
+    return [entry for entry in entries if entry["name"] not in others]
 
 
 def still_there(state):
@@ -126,7 +124,7 @@ def take_away(host, state, check, done):
             manifest.tidy()
         return
     role = state["role"]
-    if state["goes_last"]:
+    if state["goes_last"] and not check:  # in check mode those before it are still there
         left = _left(role)
         if left:
             raise StateError("this host still has %s: remove the measures first" % ", ".join(left))
@@ -138,16 +136,22 @@ def take_away(host, state, check, done):
     gone = sorted({*own_files, *folders, *was["leftovers"], *_formerly(state)} - keep)
     names = [one["name"] for one in was["units"] if one["name"] not in keep and not one["masked"]]
     names = list(dict.fromkeys([*names, *_units_of(own_files), *_instances(own_files)]))
-    if check:
-        done.words += ["stop " + name for name in reversed(names) if _is_there(host, name)]
-        done.words += ["remove " + path for path in gone if os.path.lexists(path)]
-        return
-    purged = _not_of_others([one["name"] for one in was["packages"] if one["name"] not in keep], role)
+    purged = _not_of_others([one for one in was["packages"] if one["name"] not in keep], role)
     packages.refuse_to_purge(host, purged)
+    if check:
+        ended = [name for name in reversed(names) if _is_ours_to_end(name, was, keep) and _is_there(host, name)]
+        done.words += ["stop " + name for name in ended] + packages.purge(host, purged, check)
+        done.words += ["remove " + path for path in gone if os.path.lexists(path)]
+        done.words += ["remove the account " + one["name"] for one in was["accounts"] if one["name"] not in keep]
+        return
     note("%s is being taken away" % role)
     names.reverse()
-    timers_first = sorted(names, key=lambda name: not name.endswith((".timer", ".socket", ".path")))
-    of_purged = [one["name"] for one in was["units"] if one["package"] in purged]
+    first = [one["name"] for one in was["units"] if one["ends_first"]]
+    timers_first = sorted(
+        names, key=lambda name: (name not in first, not name.endswith((".timer", ".socket", ".path")))
+    )
+    going = [entry["name"] for entry in purged]
+    of_purged = [one["name"] for one in was["units"] if one["package"] in going]
     done.words += units.end(host, [name for name in timers_first if _is_ours_to_end(name, was, keep)], of_purged)
     for entry in was["units"]:
         if entry["masked"]:
