@@ -108,7 +108,9 @@ def test_last_one_does_not_go_before_the_others(place):
     place.laid(place.state(role="last", **last))
     place.laid(place.state(role="other", files=[{"path": str(place.etc / "two"), "text": "2\n"}]))
     gone = place.state(present=False, role="last", **last)
-    assert place.refused(gone) == "last: this host still has other: remove the measures first"
+    before = place.tree()
+    assert place.lay(gone)["msg"] == "last: this host still has other: remove the measures first"
+    assert place.tree() == before
     place.laid(place.state(present=False, role="other"))
     place.laid(gone)
     assert names(place.etc) == []
