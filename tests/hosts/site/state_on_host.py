@@ -111,7 +111,6 @@ def crash_loop(steps):
 
     What happens to a file under the name by which it waits is left to the unit tests.
 
-
     :param steps: the states, the first of which finds a host that has nothing of the measure.
     :return: how often each step was killed, and what was otherwise than without: sentences.
     """
@@ -124,6 +123,7 @@ def crash_loop(steps):
         if "failed" in done:
             return {"killed": [], "wrong": ["without being killed: " + done["msg"]]}
         wanted.append(found())
+    clean()
     wrong, killed, number, still = [], [0] * len(steps), 0, len(steps)
     while still and not wrong:
         number += 1
