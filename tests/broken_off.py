@@ -13,28 +13,30 @@ import signal
 import sys
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-_ALTERS = {
-    *("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate"),
-    *("os.utime", "os.putenv", "os.kill"),
-}
-_LOOKS = (["systemctl", "show"], ["systemctl", "list-units"], ["dpkg-query"], ["journalctl"], ["bash", "-n"])
+SEEN = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "subprocess.Popen"}
+"""What alters names, and what another program does."""
+ALL = {*SEEN, "open", "os.chmod", "os.chown", "os.truncate", "os.utime"}
+_LOOKS = (["systemctl", "show"], ["systemctl", "list-units"], ["dpkg-query"], ["journalctl"], ["bash", "-n"], ["grep"])
 """Programs, by how they are called, that change nothing: it makes no difference whether one is killed before them."""
 
 
-def _is_effect(event, args):
+def _is_effect(event, args, events):
+    if event not in events:
+        return False
     if event == "open":
         return bool(isinstance(args[2], int) and args[2] & _WRITES) and args[0] != "/dev/null"
     if event == "subprocess.Popen":
         argv = list(args[1])
         return not any(argv[: len(one)] == one for one in _LOOKS)
-    return event in _ALTERS
+    return True
 
 
-def run(function, number=0):
+def run(function, number, events=frozenset(ALL)):
     """Call a function in a process of its own.
 
     :param function: what it returns must be JSON.
-    :param int number: before which effect the process is killed; 0: before none.
+    :param int number: before which effect the process is killed.
+    :param events: which count.
     :return: what the function returned, or None if the process was killed; and what it was about to do then.
     """
     reading, writing = os.pipe()
@@ -44,7 +46,7 @@ def run(function, number=0):
         counted = [0]
 
         def hook(event, args):
-            if counted[0] >= 0 and _is_effect(event, args):
+            if counted[0] >= 0 and _is_effect(event, args, events):
                 counted[0] += 1
                 if counted[0] == number:
                     counted[0] = -1  # what follows is ours

@@ -170,6 +170,8 @@ def _check_files(entries: list[dict[str, object]], where: str, role: Path) -> No
             raise DataError(f"{here}: there is no template {template} in {shown(role / 'templates')}")
         if "validate" in entry and not has_jinja(entry["validate"]) and "%s" not in str(entry["validate"]):
             raise DataError(f"{here}: validate is {brief(entry['validate'])}; write a list of words, %s being the file")
+        if source == "made" and "validate" in entry:
+            raise DataError(f"{here} is made by somebody else, so there is nothing to validate; leave validate out")
         if "otherwise" in entry and "validate" not in entry:
             raise DataError(f"{here} says otherwise, and validates nothing; leave it out")
 
@@ -202,5 +204,5 @@ def refuse_orphans(units: Sequence[str], paths: Sequence[str], where: str) -> No
         return
     brought = {path.rpartition("/")[2] for path in paths if path.startswith("/etc/systemd/system/")}
     for unit in units:
-        if re.sub(r"@[^.]*\.", "@.", unit) not in brought:
+        if re.sub(r"@.*(\.[a-z]+)", r"@\1", unit) not in brought:
             raise DataError(f"{where}: no file of the state brings the unit {unit}; add the file, or name its package")

@@ -16,9 +16,9 @@ from .documents import DataError, brief, has_jinja
 from .host_zipapp import zipapp
 from .state import NEEDS, SECTIONS, RoleState, refuse_claims, refuse_orphans
 
-_PATH = re.compile(r"/(?!.*(//|/\.\.?(/|$)))[^\0\n]+(?<!/)")
+_PATH = re.compile(r"(?!.*(//|/\.\.?(/|$)))/[^\0\n]+(?<!/)")
 _MODE = re.compile(r"0[0-7]{3}")
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|timer|socket|path|target|mount)")
+_UNIT = re.compile(r"(?!-)[A-Za-z0-9:_.\\@-]+\.(service|timer|socket|path|target|mount)")
 
 
 class Engine(NamedTuple):

@@ -366,13 +366,16 @@ def remove(host, state, wanted, keep):
     known = owners(host, state)
     wanted = {path for path in wanted if path not in keep and not any(one.startswith(path + "/") for one in keep)}
     done = []
-    for path in sorted(wanted):
-        if any(path.startswith(one + "/") for one in wanted):
-            continue  # it goes with the folder, whose account may be gone with its package
+    for path in outermost(wanted):  # the rest goes with its folder, whose account may be gone with its package
         sweep([path], known)
         if paths.remove(path, known):
             done.append("removed " + path)
     return done
+
+
+def outermost(wanted):
+    """Those of the paths that do not lie in another of them."""
+    return [path for path in sorted(wanted) if not any(path.startswith(one + "/") for one in wanted)]
 
 
 def sweep(wanted, known):

@@ -81,7 +81,9 @@ def _lay_down(host, state, beforehand, check, done):
     done.diff += [files.as_ansible_diff(one) for one in plan.found]
     done.words += kernel.differences(state)
     done.words += ["set %s aside" % path for path in plan.others]
-    done.words += removing.end_gone(host, plan.gone, check) + ["removed " + path for path in plan.gone_files]
+    done.words += removing.end_gone(host, plan.gone, check) + [
+        "removed " + path for path in files.outermost(plan.gone_files)
+    ]
     done.words += ["%s: %s" % (entry["name"], what) for entry, what in units.differences(host, state, mended=True)]
     done.words += ["%s %s" % (verb, name) for verb, name in plan.owed if [verb, name] != units.REREAD]
     done.words += removing.end_packages(host, plan.gone, state["role"], check)

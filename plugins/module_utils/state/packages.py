@@ -202,7 +202,7 @@ def purge(host, entries, check=False):
     refuse_to_purge(host, entries)
     there = [entry for entry in entries if entry["name"] in host.packages]
     for verb in ("remove", "purge"):
-        names = [entry["name"] for entry in there if entry["purge"] == (verb == "purge")]
+        names = [entry["name"] for entry in there if entry.get("purge", True) == (verb == "purge")]
         if names and not check:
             run([*_APT, verb, *names], _SECONDS, _ENVIRONMENT)
             host.forget()

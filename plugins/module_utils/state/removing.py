@@ -146,7 +146,7 @@ def take_away(host, state, check, done):
         return
     note("%s is being taken away" % role)
     names.reverse()
-    first = [one["name"] for one in was["units"] if one["ends_first"]]
+    first = [one["name"] for one in was["units"] if one.get("ends_first")]
     timers_first = sorted(
         names, key=lambda name: (name not in first, not name.endswith((".timer", ".socket", ".path")))
     )

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each role lays down can be had from its defaults and the values of its fixture file, for both releases."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.order82.baseline.plugins.plugin_utils import collection, host_values
+from ansible_collections.order82.baseline.plugins.plugin_utils.state import refuse_claims
+from ansible_collections.order82.baseline.plugins.plugin_utils.state_values import resolve_state
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "checks"
+ROLES = sorted(collection.states())
+HOST = {
+    "inventory_hostname": "web",
+    "inventory_dir": "/nowhere",
+    "ansible_host": "10.0.0.20",
+    "standby_pair": "gateways",
+    "group_names": ["managed", "standby"],
+    "groups": {
+        "all": ["web", "collector1", "collector2"],
+        "collectors": ["collector1", "collector2"],
+        "standby": ["web", "collector1"],
+    },
+    "hostvars": {
+        name: {
+            "inventory_hostname": name,
+            "order82_address": address,
+            "ansible_host": address,
+            "standby_address": address,
+            "standby_pair": "" if name == "collector2" else "gateways",
+        }
+        for name, address in {"web": "10.0.0.20", "collector1": "10.0.0.11", "collector2": "10.0.0.12"}.items()
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def state_of():
+    """A function from a role and a release of Debian to the role's state, worked out once."""
+    known = {}
+
+    def state(role, release, present=True):
+        if (role, release, present) not in known:
+            given = yaml.safe_load((FIXTURES / f"{role}.yml").read_text(encoding="utf-8")).get("vars", {})
+            facts = {
+                "distribution": "Debian",
+                "distribution_major_version": release,
+                "architecture": "x86_64",
+                "virtualization_type": "container",
+                "virtualization_role": "guest",
+            }
+            templar = Templar(loader=DataLoader(), variables={})
+            values = host_values.HostValues(ROLES, {**HOST, "ansible_facts": facts, **given}, templar)
+            known[role, release, present] = resolve_state(
+                collection.states()[role], values.engine("/nowhere"), present, refuse=False
+            )
+        return known[role, release, present]
+
+    return state
+
+
+@pytest.mark.parametrize("release", ["12", "13"])
+@pytest.mark.parametrize("role", ROLES)
+def test_its_state_can_be_had(role, release, state_of):
+    state = state_of(role, release)
+    assert state["files"]
+    assert state["role"] == role
+    json.dumps(state)  # as it is sent
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_its_state_can_be_had_for_taking_it_away(role, state_of):
+    there, going = state_of(role, "13"), state_of(role, "13", False)
+    assert [one["path"] for one in going["files"]] == [one["path"] for one in there["files"]]
+    assert going["keep"] == there["keep"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_pattern_of_a_restart_means_something(role, state_of):
+    """A file that has another name than the pattern would leave its service with the old text."""
+    state = state_of(role, "13")
+    names = [one["path"] for one in state["files"]] + [one["name"] for one in state["units"]]
+    names += [one["path"] for one in collection.states()[role].sections["files"]]  # those of a site that wants more
+    for unit in state["units"]:
+        for key in ("restart_for", "reload_for", "start_for"):
+            for pattern in unit[key]:
+                watched = pattern in state["nothing_else_in"]
+                assert watched or fnmatch.filter(names, pattern), (unit["name"], key, pattern)
+
+
+def test_no_two_roles_lay_down_the_same_file(state_of):
+    refuse_claims((role, entry["path"]) for role in ROLES for entry in state_of(role, "13")["files"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_secret_is_nobodys_to_read_but_those_whose_it_is(role, state_of):
+    for entry in state_of(role, "13")["files"]:
+        if entry["secret"]:
+            assert entry["mode"] in ("0600", "0640"), entry["path"]
