@@ -308,12 +308,6 @@ def day() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
 
 
-@pytest.fixture
-def users_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ansible as a user has it, and not by Mitogen (cli/testing/mitogen.py), where the difference could count."""
-    monkeypatch.setenv("ANSIBLE_STRATEGY", "linear")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes measures away comes last, whatever else is collected and in which order: all else needs them."""
     items.sort(key=lambda item: item.path.name == "test_removal.py")

@@ -74,8 +74,8 @@ def test_a_stopped_service_is_seen_by_the_inspection(lab: Lab) -> None:
         {"web": "systemctl start fail2ban", "gateway": "systemctl enable --quiet fail2ban"},
         # Who is banned can't be asked then.
         {
-            "web": {"intrusion_prevention.running", "intrusion_prevention.bans"},
-            "gateway": {"intrusion_prevention.running"},
+            "web": {f"intrusion_prevention.{name}" for name in ("running", "bans", "as_laid_down")},
+            "gateway": {"intrusion_prevention.running", "intrusion_prevention.as_laid_down"},
         },
     )
     with broken(lab, drift):
