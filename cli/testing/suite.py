@@ -15,7 +15,7 @@ from ..lab.inventory import read
 from ..paths import CHECKOUT, ansible_environment
 from ..process import side_by_side, uninterrupted
 from ..progress import say
-from . import clickhouse, mitogen, sanity
+from . import clickhouse, sanity
 from .steps import Count, Step, Took, as_pytest, as_scenario
 
 SCENARIOS = CHECKOUT / "molecule"
@@ -79,7 +79,8 @@ def scenario(name: str) -> Step:
     """One molecule scenario, from making its hosts to removing them."""
     if not Path(SCENARIOS / name / "molecule.yml").exists():
         raise BaselineError(f"there is no scenario {name}: there is {', '.join(scenario_names()) or 'none yet'}")
-    env = ansible_environment() | mitogen.environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml"}
+    # A host that shares two cores with a dozen others takes its time to answer.
+    env = ansible_environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "ANSIBLE_TIMEOUT": "60"}
     return Step(f"molecule {name}", ["molecule", "test", "-s", name], counted=as_scenario, env=env)
 
 

@@ -21,10 +21,12 @@ from ..plugin_utils.state import nothing_of, refuse_claims
 from ..plugin_utils.state_values import resolve_state, without_contents
 
 MODULE = "order82.baseline.host_state"
-SURVEY = "order82_survey"
-"""The fact that says what was found of each role when the host was looked at; it ends with the first change."""
+SURVEY = "_order82_survey"
+"""The variable that says what was found of each role when the host was looked at (roles/order82/tasks/once.yml)."""
+CHANGED = "order82_changed"
+"""The fact that names the run in which something was changed since: what was found does not count any more."""
 RUN = uuid.uuid4().hex
-"""Of this run of Ansible, which imports this once: what an earlier one found may lie in a cache of facts."""
+"""Of this run of Ansible, which imports this once. What an earlier one left in a cache of facts is another's."""
 
 # As in check_info: read once, before Ansible forks a process for every host and task.
 collection.read_ahead()
@@ -57,8 +59,9 @@ class ActionModule(ActionBase):
         known = collection.states()
         if role not in known:
             raise DataError(f"there is no state of a role '{role}'; there are: {', '.join(sorted(known))}")
-        survey = task_vars.get("ansible_facts", {}).get(SURVEY) or {}
-        if not whole_site and survey.get("run") == RUN and role in survey["roles"]:
+        survey = task_vars.get(SURVEY) or {}
+        holds = survey.get("run") == RUN != task_vars.get("ansible_facts", {}).get(CHANGED)
+        if not whole_site and holds and role in survey["roles"]:
             return {"changed": False, "did": [], "answers": survey["roles"][role]}
         roles = self._roles(task_vars) if whole_site else [role]
         states = self._states(roles if role in roles else [*roles, role], task_vars)
@@ -88,11 +91,12 @@ class ActionModule(ActionBase):
         found = []
         for role in roles:
             state = collection.states()[role]
-            if str(engine.template(f"{{{{ {role}_state }}}}", {})) == "present":
-                found.append(resolve_state(state, engine, present=True))
+            wanted = str(engine.template(f"{{{{ {role}_state }}}}", {}))
+            if wanted != "absent":  # a role may have a word for what can't be there; that can be refused, too
+                found.append(resolve_state(state, engine, present=wanted == "present"))
                 continue
             try:
-                found.append(resolve_state(state, engine, present=False))
+                found.append(resolve_state(state, engine, present=False, refuse=False))
             except DataError:  # a host that has no values for it (any more): what its manifest says goes
                 found.append(resolve_state(nothing_of(state), engine, present=False))
         return found
@@ -114,9 +118,12 @@ class ActionModule(ActionBase):
         result.pop("invocation", None)
         if not (self._task.diff or self._play_context.diff):
             result.pop("diff", None)
-        surveyed = {role: look["answers"] for role, look in answer["looks"].items() if not look["differs"]}
-        if answer["looks"] and not result.get("changed"):
-            result["ansible_facts"] = {SURVEY: {"run": RUN, "roles": surveyed}}
-        elif result.get("changed"):
-            result["ansible_facts"] = {SURVEY: {"run": RUN, "roles": {}}}
+        roles = {role: look["answers"] for role, look in answer["looks"].items() if not look["differs"]}
+        result["survey"] = {
+            "run": RUN,
+            "roles": roles,
+            "settled": [role for role, answers in roles.items() if not any(code != 0 for code in answers.values())],
+        }
+        if result.get("changed"):
+            result["ansible_facts"] = {CHANGED: RUN}
         return result

@@ -58,7 +58,7 @@ def resolve_state(
     """
     found: dict[str, object] = {"role": state.role, "present": present, "goes_last": state.goes_last}
     for section in SECTIONS:
-        if (section == "refuse" and not (present and refuse)) or (section == "needs" and not present):
+        if (section == "refuse" and not refuse) or (section == "needs" and not present):
             found[section] = []
             continue
         entries = []

@@ -26,6 +26,7 @@ from .asking import Asking
 from .drift import Drift, differences, red
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+HERE = "order82-test-was-here"
 HANG = 180
 """Seconds after which a test no longer waits for what comes soon. Nobody measures by it: what is said of speed, the records'
 own times say."""
@@ -135,15 +136,20 @@ class Lab:
         )
 
     def cursor(self, name: str) -> str:
-        """Where a host's journal ends now."""
-        return self.do(name, "journalctl --sync; journalctl -q -n 0 --show-cursor").rpartition("cursor: ")[2].strip()
+        """Where a host's journal is now: at a word of ours."""
+        return (
+            self.do(name, f"logger -t {HERE} {HERE}; journalctl --sync; journalctl -q -n 1 -t {HERE} --show-cursor")
+            .rpartition("cursor: ")[2]
+            .strip()
+        )
 
     def journal(self, name: str, cursor: str, words: str) -> list[str]:
-        """The messages since then that journalctl selects by these words."""
-        said = self.do(
-            name, f"journalctl --sync; journalctl -q -o cat --after-cursor={shlex.quote(cursor)} {words}", ok=(0, 1)
-        )
-        return said.splitlines()
+        """The messages since then that journalctl selects by these words.
+
+        With --after-cursor and a selection, journalctl 252 leaves out the first message where the cursor's own is none of them.
+        """
+        command = f"journalctl --sync; journalctl -q -o cat --cursor={shlex.quote(cursor)} {words}"
+        return [line for line in self.do(name, command, ok=(0, 1)).splitlines() if line != HERE]
 
     def play(self, playbook: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
         """Run a playbook of the checkout on this lab and give back what it printed."""
@@ -300,12 +306,6 @@ def day() -> str:
     if left < HANG:
         time.sleep(left + 1)
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
-
-
-@pytest.fixture
-def users_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ansible as a user has it, and not by Mitogen (cli/testing/mitogen.py), where the difference could count."""
-    monkeypatch.setenv("ANSIBLE_STRATEGY", "linear")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

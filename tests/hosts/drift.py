@@ -62,7 +62,8 @@ def differences(result: dict[str, Any], drift: Drift, whole: bool = False) -> li
     for one in result["results"]:
         host, check = one["host"], one["check"]
         if (check in found.get(host, ())) != (check in drift.red.get(host, ())):
-            wrong.append(f"{host} {check} is {one['outcome']}: {one['message']['en']} {one['observed']}")
+            why = (one["message"] or {}).get("en", "")  # what is passed needs no words
+            wrong.append(f"{host} {check} is {one['outcome']}: {why} {one['observed']}")
     known = {(one["host"], one["check"]) for one in result["results"]}
     wrong += [
         f"{host} has no check {check}" for host in drift.red for check in drift.red[host] if (host, check) not in known

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import time
 
 from .. import processes
 from . import paths
@@ -27,9 +26,6 @@ _APT = [
 ]
 _APT += ["-o", "DPkg::Lock::Timeout=600"]
 _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
-_LISTS = "/var/lib/apt/lists"
-_YOUNG = 3600
-"""Lists of package sources that are not older (in seconds) are not fetched again."""
 _POLICY = "/usr/sbin/policy-rc.d"
 _OURS = b"#!/bin/sh\n# order82.baseline: no daemon starts before it is configured\nexit 101\n"
 _KEPT = _POLICY + ".order82-kept"
@@ -91,13 +87,13 @@ def install(host, wanted, debconf, check):
     names = list(dict.fromkeys(entry["name"] for entry in lacking))
     if not check:
         run(["dpkg", "--configure", "-a"], _SECONDS, _ENVIRONMENT) if None in host.packages.values() else None
-        refresh()
+        complaint = refresh()
         answer(debconf, names)
         with nothing_started():
             for release in dict.fromkeys(entry["release"] for entry in lacking):
                 words = ["--target-release", release] if release else []
                 chosen = [entry for entry in lacking if entry["release"] == release]
-                _apt_install([*words, *dict.fromkeys(entry["name"] for entry in chosen)], chosen)
+                _apt_install([*words, *dict.fromkeys(entry["name"] for entry in chosen)], chosen, complaint)
         host.forget()
         still = missing(host, wanted)
         if still:
@@ -107,30 +103,27 @@ def install(host, wanted, debconf, check):
     return ["installed " + " ".join(names)]
 
 
-def _apt_install(words, chosen):
+def _apt_install(words, chosen, complaint):
     try:
         run([*_APT, "install", *words], _SECONDS, _ENVIRONMENT)
     except StateError as error:
+        said = "%s %s" % (error, complaint)
         because = [entry["otherwise"] for entry in chosen if entry["otherwise"]]
-        if because:
-            raise StateError("%s (%s)" % (because[0], error)) from error
-        raise
+        raise StateError("%s (%s)" % (because[0], said) if because else said.strip()) from error
 
 
 def refresh():
-    """Fetch the lists of the package sources, unless that was done within the hour."""
+    """Fetch the lists of the package sources.
+
+    One source that can't be reached is no reason not to install from the others.
+
+    :return: what apt-get complained of, for the error where a package is not to be had then.
+    """
     try:
-        age = time.time() - max(
-            os.stat(path).st_mtime
-            for path in (_LISTS, "/var/lib/apt/periodic/update-success-stamp")
-            if os.path.exists(path)
-        )
-    except ValueError:
-        age = _YOUNG
-    empty = not any(name.endswith(("Packages", "Packages.lz4", "Packages.xz")) for name in os.listdir(_LISTS))
-    if empty or not 0 <= age < _YOUNG:
         run(["apt-get", "--quiet=2", "-o", "DPkg::Lock::Timeout=600", "update"], _SECONDS, _ENVIRONMENT)
-        os.utime(_LISTS)
+    except StateError as error:
+        return str(error)
+    return ""
 
 
 def answer(lines, names):

@@ -164,13 +164,13 @@ DRIFTS = {
     "no backup by itself": Drift(
         {"app": "systemctl disable --now --quiet order82-backup.timer"},
         {"app": "systemctl enable --now --quiet order82-backup.timer"},
-        {"app": {"backup.scheduled"}},
+        {"app": {"backup.scheduled", "backup.as_laid_down"}},
     ),
     "a repository that is off": Drift(
         {"repository2": "systemctl stop order82-repository"},
         {"repository2": UP_AGAIN, "app": LOG_AGAIN, "server": LOG_AGAIN},
         {
-            "repository2": {"backup_repository.running"},
+            "repository2": {"backup_repository.running", "backup_repository.as_laid_down"},
             "app": {"backup.redundant", "backup.append_only"},
             "server": {"backup.redundant", "backup.append_only"},
         },
@@ -187,7 +187,11 @@ DRIFTS = {
         {
             "repository1": "sed -i 's/rest-server /rest-server --append-only /' /etc/systemd/system/order82-repository.service; systemctl daemon-reload; systemctl restart order82-repository"
         },
-        {"app": {"backup.append_only"}, "server": {"backup.append_only"}},
+        {
+            "app": {"backup.append_only"},
+            "server": {"backup.append_only"},
+            "repository1": {"backup_repository.as_laid_down"},
+        },
     ),
 }
 

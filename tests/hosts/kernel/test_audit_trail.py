@@ -63,17 +63,17 @@ DRIFTS = {
     "a rule on disk that is not in force, and not at boot": Drift(
         {"server1": f"echo '-a always,exit -F path=/srv/x -F perm=r' >>{RULES}; systemctl disable --quiet auditd"},
         {"server1": f"sed -i '$d' {RULES}; systemctl enable --quiet auditd"},
-        {"server1": {"audit_trail.in_force", "audit_trail.running"}},
+        {"server1": {"audit_trail.in_force", "audit_trail.running", "audit_trail.as_laid_down"}},
     ),
     "auditd stopped": Drift(
         {"server1": "systemctl stop auditd"},
         {"server1": "systemctl start auditd"},
-        {"server1": {"audit_trail.running", "audit_trail.in_force", "audit_trail.recorded"}},
+        {"server1": {f"audit_trail.{name}" for name in ("running", "in_force", "recorded", "as_laid_down")}},
     ),
     "the way into the journal cut": Drift(
         {"server1": "sed -i 's/^active = yes/active = no/' /etc/audit/plugins.d/syslog.conf; systemctl restart auditd"},
         {"server1": "sed -i 's/^active = no/active = yes/' /etc/audit/plugins.d/syslog.conf; systemctl restart auditd"},
-        {"server1": {"audit_trail.recorded"}},
+        {"server1": {"audit_trail.recorded", "audit_trail.as_laid_down"}},
     ),
 }
 

@@ -47,7 +47,7 @@ def test_without_the_engine_packets_go_on_and_the_inspection_sees_it(lab: Lab, s
     drift = Drift(
         {"server1": "systemctl stop order82-ids-inline"},
         {"server1": "systemctl start order82-ids-inline"},
-        {"server1": {"intrusion_detection.running", "intrusion_detection.blocks"}},
+        {"server1": {f"intrusion_detection.{name}" for name in ("running", "blocks", "as_laid_down")}},
     )
     with broken(lab, drift):
         assert "secret" in answer(lab, "/etc/passwd")

@@ -148,18 +148,18 @@ DRIFTS = {
     "recorder stopped": Drift(
         {"gateway1": "systemctl stop order82-nat-record"},
         {"gateway1": "systemctl start order82-nat-record"},
-        {"gateway1": {"nat_gateway.running"}},
+        {"gateway1": {"nat_gateway.running", "nat_gateway.as_laid_down"}},
     ),
     "index not built any more": Drift(
         {},
         {},
-        {"collector1": {"nat_log.indexing"}},
+        {"collector1": {"nat_log.indexing", "nat_log.as_laid_down"}},
         still={"collector1": ("order82-nat-index.timer",)},
     ),
     "index of a day lost": Drift(
         {"collector2": "rm /var/lib/order82-index/nat_mapping/*.json"},
         {"collector2": "systemctl start order82-nat-index"},
-        {"collector2": {"nat_log.indexing", "nat_log.answer"}},
+        {"collector2": {"nat_log.indexing", "nat_log.answer", "nat_log.as_laid_down"}},
         still={"collector2": ("order82-nat-index.timer",)},  # it would build it anew within a minute
     ),
     "translations ended while nobody recorded": Drift(

@@ -161,7 +161,10 @@ DRIFTS = {
             "gateway": f"{STOP}; systemctl start order82-antivirus-scan || true",
         },
         {"web": "touch /var/lib/clamav/site.hdb", "gateway": f"{START}; systemctl start order82-antivirus-scan"},
-        {"web": {"antivirus.signatures"}, "gateway": {"antivirus.running", "antivirus.detects", "antivirus.scans"}},
+        {
+            "web": {"antivirus.signatures"},
+            "gateway": {f"antivirus.{name}" for name in ("running", "detects", "scans", "as_laid_down")},
+        },
     ),
     "nobody watches, and no signatures": Drift(
         {
@@ -173,8 +176,8 @@ DRIFTS = {
             "gateway": f"mv /root/site.hdb /var/lib/clamav/; {STOP}; {START}",
         },
         {
-            "web": {"antivirus.running", "antivirus.detects"},
-            "gateway": {"antivirus.running", "antivirus.detects", "antivirus.signatures"},
+            "web": {f"antivirus.{name}" for name in ("running", "detects", "as_laid_down")},
+            "gateway": {f"antivirus.{name}" for name in ("running", "detects", "signatures", "as_laid_down")},
         },
     ),
 }

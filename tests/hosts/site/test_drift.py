@@ -17,18 +17,18 @@ DRIFTS = {
     "service stopped": Drift(
         {"web": "systemctl stop chrony"},
         {"web": "systemctl start chrony"},
-        {"web": {"time_sync.running", "time_sync.offset", "time_sync.sources"}},
+        {"web": {"time_sync.running", "time_sync.offset", "time_sync.sources", "time_sync.as_laid_down"}},
     ),
     "unit masked": Drift(
         # Debian's units lie under /usr/lib; ours, in /etc, would have to be moved away first.
         {"vault": "systemctl mask --now rsyslog.service syslog.socket"},
         {"vault": "systemctl unmask rsyslog.service syslog.socket && systemctl start rsyslog.service"},
-        {"vault": {"log_forwarder.recorders"}},
+        {"vault": {"log_forwarder.recorders", "log_forwarder.as_laid_down"}},
     ),
     "unit disabled": Drift(
         {"web": "systemctl disable order82-config.service"},
         {"web": "systemctl enable order82-config.service"},
-        {"web": {"log_forwarder.recorders"}},
+        {"web": {"log_forwarder.recorders", "log_forwarder.as_laid_down"}},
     ),
     "attribute cleared": Drift(
         {"collector1": f"chattr -i {DAY}/web.log"},
@@ -38,7 +38,7 @@ DRIFTS = {
     "attribute of a folder cleared": Drift(
         {"collector2": "chattr -a /srv/records/session"},
         {"collector2": "chattr +a /srv/records/session"},
-        {"collector2": {"log_collector.protection", "log_collector.housekeeping"}},
+        {"collector2": {"log_collector.protection", "log_collector.housekeeping", "log_collector.as_laid_down"}},
         still={"collector2": ("order82-records.timer",)},  # it would set it again within a minute
     ),
     "mode of a record loosened": Drift(
@@ -49,7 +49,7 @@ DRIFTS = {
     "mode of the key loosened": Drift(
         {"web": "chmod 0644 /etc/order82/tls/host.key"},
         {"web": "chmod 0640 /etc/order82/tls/host.key"},
-        {"web": {"order82.key"}},
+        {"web": {"order82.key", "order82.as_laid_down"}},
     ),
     "wrong owner": Drift(
         {"collector2": f"chattr -i {DAY}/vault.log; chown nobody {DAY}/vault.log; chattr +i {DAY}/vault.log"},
@@ -69,19 +69,19 @@ DRIFTS = {
     "journal's configuration changed": Drift(
         {"vault": "printf '[Journal]\\nMaxRetentionSec=7day\\n' > /etc/systemd/journald.conf.d/zz.conf"},
         {"vault": "rm /etc/systemd/journald.conf.d/zz.conf; systemctl restart systemd-journald"},
-        {"vault": {"log_forwarder.journal"}},
+        {"vault": {"log_forwarder.journal", "log_forwarder.as_laid_down"}},
     ),
     "TLS switched off": Drift(
         {
             "collector1": 'sed -i.was \'s/tls="on"/tls="off"/\' /etc/order82/collect.conf; systemctl restart order82-collect'
         },
         {"collector1": "mv /etc/order82/collect.conf.was /etc/order82/collect.conf; systemctl restart order82-collect"},
-        {"collector1": {"log_collector.listener"}},
+        {"collector1": {"log_collector.listener", "log_collector.as_laid_down"}},
     ),
     "clock source removed": Drift(
         {"vault": "sed -i.was '/^server/d' /etc/chrony/chrony.conf; systemctl restart chrony"},
         {"vault": "mv /etc/chrony/chrony.conf.was /etc/chrony/chrony.conf; systemctl restart chrony"},
-        {"vault": {"time_sync.offset", "time_sync.sources"}},
+        {"vault": {"time_sync.offset", "time_sync.sources", "time_sync.as_laid_down"}},
     ),
     "record deleted": Drift(
         {"collector1": f"cd {DAY}; chattr -i . vault.log; mv vault.log /root/; chattr +i ."},
@@ -109,17 +109,20 @@ DRIFTS = {
     "retention lowered in the settings": Drift(
         {"collector2": 'sed -i.was \'s/"retention_days": 60/"retention_days": 30/\' /etc/order82/records.json'},
         {"collector2": "mv /etc/order82/records.json.was /etc/order82/records.json"},
-        {"collector2": {f"log_collector.{name}" for name in STORE_CHECKS} | {"nat_log.answer"}},
+        {
+            "collector2": {f"log_collector.{name}" for name in STORE_CHECKS}
+            | {"nat_log.answer", "log_collector.as_laid_down"}
+        },
     ),
     "housekeeping stopped": Drift(
         {"collector1": "systemctl disable --now order82-records.timer"},
         {"collector1": "systemctl enable --now order82-records.timer"},
-        {"collector1": {"log_collector.housekeeping"}},
+        {"collector1": {"log_collector.housekeeping", "log_collector.as_laid_down"}},
     ),
     "forwarding to one collector lost": Drift(
         {"web": "systemctl stop order82-forward@collector2"},
         {"web": "systemctl start order82-forward@collector2"},
-        {"web": {"log_forwarder.running", "log_forwarder.forwarding"}},
+        {"web": {"log_forwarder.running", "log_forwarder.forwarding", "log_forwarder.as_laid_down"}},
     ),
     "forwarder hangs": Drift(
         {
@@ -137,19 +140,94 @@ DRIFTS = {
             "collector1": "cd /srv/records; for f in $(lsattr */*/vault.log | sed -n 's/^-----a[^ ]* //p'); do chattr -a $f; touch -d '-10 minutes' $f; chattr +a $f; done",
         },
         {"vault": "systemctl start order82-forward@collector1 order82-forward@collector2; logger -t probe back"},
-        {"vault": {"log_forwarder.running", "log_forwarder.forwarding"}, "collector1": {"log_collector.all_heard"}},
+        {
+            "vault": {"log_forwarder.running", "log_forwarder.forwarding", "log_forwarder.as_laid_down"},
+            "collector1": {"log_collector.all_heard"},
+        },
     ),
     "receiver stopped": Drift(
         {"collector2": "systemctl stop order82-collect"},
         {"collector2": "systemctl start order82-collect"},
-        {"collector2": {"log_collector.receiving", "log_collector.listener"}},
+        {"collector2": {"log_collector.receiving", "log_collector.listener", "log_collector.as_laid_down"}},
     ),
     "certificate of another authority": Drift(
         {
             "web": "cd /etc/order82/tls; cp -a host.crt /root/; openssl req -x509 -key host.key -subj /CN=web -days 900 -out host.crt 2>/dev/null"
         },
         {"web": "cp -a /root/host.crt /etc/order82/tls/host.crt"},
-        {"web": {"order82.certificate"}},
+        {"web": {"order82.certificate", "order82.as_laid_down"}},
+    ),
+}
+RULES = "/var/lib/order82-ids/rules/suricata.rules"
+JOURNAL_AGAIN = "systemctl restart systemd-journald"
+# What only the comparison with what was laid down sees, and settings of others' that hollow a measure out.
+DRIFTS |= {
+    "a drop-in under /run": Drift(
+        {
+            "web": "mkdir -p /run/systemd/system/order82-config.service.d; "
+            "printf '[Service]\\nExecStart=\\nExecStart=/usr/bin/sleep infinity\\n' > /run/systemd/system/order82-config.service.d/x.conf; "
+            "systemctl daemon-reload"
+        },
+        {"web": "rm -r /run/systemd/system/order82-config.service.d; systemctl daemon-reload"},
+        {"web": {"log_forwarder.as_laid_down"}},
+    ),
+    "a recorder is frozen": Drift(
+        {"vault": "systemctl freeze order82-config.service"},
+        {"vault": "systemctl thaw order82-config.service"},
+        {"vault": {"log_forwarder.as_laid_down"}},
+    ),
+    "a timer is set to once a year": Drift(
+        {
+            "web": "cp -a /etc/systemd/system/order82-antivirus-test.timer /root/; "
+            "sed -i s/OnCalendar=hourly/OnCalendar=yearly/ /etc/systemd/system/order82-antivirus-test.timer; systemctl daemon-reload"
+        },
+        {"web": "mv /root/order82-antivirus-test.timer /etc/systemd/system/; systemctl daemon-reload"},
+        {"web": {"antivirus.as_laid_down"}},
+    ),
+    "the journal keeps little": Drift(
+        {
+            "vault": "mkdir -p /run/systemd/journald.conf.d; "
+            f"printf '[Journal]\\nMaxLevelStore=crit\\n' > /run/systemd/journald.conf.d/zz.conf; {JOURNAL_AGAIN}"
+        },
+        {"vault": f"rm -r /run/systemd/journald.conf.d; {JOURNAL_AGAIN}"},
+        {"vault": {"log_forwarder.journal", "log_forwarder.as_laid_down"}},
+    ),
+    "the command does nothing any more": Drift(
+        {"vault": "cp -a /usr/bin/order82 /root/; printf '#!/bin/sh\\nexit 0\\n' > /usr/bin/order82"},
+        {"vault": "cp -a --remove-destination /root/order82 /usr/bin/order82"},
+        {"vault": {"order82.as_laid_down"}},
+    ),
+    "fail2ban is patient": Drift(
+        {"vault": "printf '[sshd]\\nmaxretry = 1000\\n' > /etc/fail2ban/jail.d/zz.local; systemctl restart fail2ban"},
+        {"vault": "rm /etc/fail2ban/jail.d/zz.local; systemctl restart fail2ban"},
+        {"vault": {"intrusion_prevention.bans"}},
+    ),
+    "a rule is taken out of Suricata's file": Drift(
+        {"gateway": f"cp -p {RULES} /root/r; sed -i '/sid:8200003;/d' {RULES}"},
+        {"gateway": f"cp -p /root/r {RULES}"},
+        {"gateway": {"intrusion_detection.rules"}},
+    ),
+    "a second translation": Drift(
+        {
+            "gateway": "nft 'table ip rogue { chain post { type nat hook postrouting priority 90; ip saddr 10.82.3.98 masquerade; }; }'"
+        },
+        {"gateway": "nft delete table ip rogue"},
+        {"gateway": {"nat_gateway.plan"}},
+    ),
+    "the recorder is made deaf": Drift(
+        {"gateway": "sysctl -qw net.netfilter.nf_conntrack_events=0"},
+        {"gateway": "sysctl -qw net.netfilter.nf_conntrack_events=1"},
+        {"gateway": {"nat_gateway.recording", "nat_gateway.as_laid_down"}},
+    ),
+    "logins leave no record": Drift(
+        {"web": "echo LogLevel QUIET > /etc/ssh/sshd_config.d/x.conf; systemctl reload ssh"},
+        {"web": "rm /etc/ssh/sshd_config.d/x.conf; systemctl reload ssh"},
+        {"web": {"log_forwarder.logins"}},
+    ),
+    "a program is another": Drift(
+        {"web": "cp -a /usr/sbin/logrotate /root/; printf '#!/bin/sh\\n' > /usr/sbin/logrotate"},
+        {"web": "cp -a --remove-destination /root/logrotate /usr/sbin/logrotate"},
+        {"web": {"log_forwarder.as_laid_down", "log_forwarder.rotation"}},
     ),
 }
 # A collector that nobody can reach is red at each sender too: every one of them keeps its own connection.

@@ -119,7 +119,9 @@ DRIFTS = {
             "web": "touch /var/lib/order82-ids/rules/suricata.rules",
         },
         {
-            "gateway": {f"intrusion_detection.{name}" for name in ("running", "sees", "keeps_up", "rules")},
+            "gateway": {
+                f"intrusion_detection.{name}" for name in ("running", "sees", "keeps_up", "rules", "as_laid_down")
+            },
             "web": {"intrusion_detection.rules"},
         },
     ),
@@ -131,7 +133,7 @@ DRIFTS = {
         {"gateway": "systemctl kill --signal=CONT suricata", "web": "systemctl enable --now --quiet order82-ids.timer"},
         {
             "gateway": {f"intrusion_detection.{name}" for name in ("sees", "keeps_up", "rules")},
-            "web": {"intrusion_detection.running"},
+            "web": {"intrusion_detection.running", "intrusion_detection.as_laid_down"},
         },
     ),
 }
@@ -154,7 +156,7 @@ def test_packets_that_are_lost_are_an_alarm_and_seen_by_the_inspection(lab: Lab)
     drift = Drift(
         {"web": "order82 ids tend; systemctl kill --signal=STOP suricata"},
         {"web": "systemctl restart suricata"},
-        {"web": {"intrusion_detection.keeps_up", "intrusion_detection.running"}},
+        {"web": {f"intrusion_detection.{name}" for name in ("keeps_up", "running", "as_laid_down")}},
         still={"web": ("order82-ids.timer",)},  # it would tend the count that the test looks at
     )
     before = dropped(lab)

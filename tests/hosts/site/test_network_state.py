@@ -162,7 +162,7 @@ def test_inspection_sees_a_record_that_is_none(lab: Lab) -> None:
             "gateway": "systemctl enable --now --quiet order82-network",
             "web": "ip link delete unseen; systemctl kill --signal=CONT order82-network",
         },
-        {"gateway": {"network_state.running"}, "web": {"network_state.recorded"}},
+        {"gateway": {"network_state.running", "network_state.as_laid_down"}, "web": {"network_state.recorded"}},
     )
     with broken(lab, drift):
         lab.sees(drift)

@@ -7,15 +7,11 @@ each goes on where the one before it ended.
 
 from __future__ import annotations
 
-import pytest
-
 from ..conftest import HANG, Lab, changed, until
 from .outside import ATTACKER, COLLECTORS, GATEWAY, WEB
 from .test_antivirus import WRITE_TEST_FILE, is_quarantined
 
 # The whole goes and comes as by a user's Ansible.
-pytestmark = pytest.mark.usefixtures("users_ansible")
-
 SERVERS = {"web": WEB, "gateway": GATEWAY}
 GUARDS = ("host_firewall", "intrusion_prevention", "antivirus", "intrusion_detection", "network_state")
 LEFT_BY_GUARDS = (

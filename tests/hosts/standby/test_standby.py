@@ -168,12 +168,15 @@ DRIFTS = {
         "order82 standby become waiting",
     ),
     "keepalived": (
-        lambda waiting, other: {waiting: {"standby.running", "standby.ready"}},
+        lambda waiting, other: {waiting: {"standby.running", "standby.ready", "standby.as_laid_down"}},
         "systemctl stop keepalived",
         "systemctl start keepalived",
     ),
     "conntrackd": (
-        lambda waiting, other: {waiting: {"standby.running", "standby.shares"}, other: {"standby.shares"}},
+        lambda waiting, other: {
+            waiting: {"standby.running", "standby.shares", "standby.as_laid_down"},
+            other: {"standby.shares"},
+        },
         "systemctl stop conntrackd",
         "systemctl start conntrackd",
     ),

@@ -21,11 +21,11 @@ def resolved(tmp_path, state_engine):
     role = tmp_path / "alpha"
     (role / "templates").mkdir(parents=True)
 
-    def resolve(variables=(), present=True, template="", **sections):
+    def resolve(variables=(), present=True, template="", refusing=True, **sections):
         (role / "state.yml").write_text(json.dumps(sections))
         (role / "templates" / "one.j2").write_text(template)
         engine = state_engine(dict(variables), str(tmp_path))
-        return resolve_state(load_state(role / "state.yml", "alpha"), engine, present, roles=tmp_path)
+        return resolve_state(load_state(role / "state.yml", "alpha"), engine, present, refusing, tmp_path)
 
     return resolve
 
@@ -131,6 +131,7 @@ def test_what_can_not_be_right_is_refused_with_the_entry(resolved, sections, sen
 def test_measure_that_is_to_go_refuses_nothing_and_needs_nothing(resolved):
     state = resolved(
         present=False,
+        refusing=False,
         refuse=[{"when": "true", "because": "never"}],
         needs=[{"folder": "/nowhere", "otherwise": "x"}],
         files=[{"path": "/a", "text": "a"}],
