@@ -44,8 +44,9 @@ def clean():
             shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
     for path in glob.glob(manifest.SET_ASIDE + "/*/*order82probe*"):
         os.unlink(path)
-        if not os.listdir(os.path.dirname(path)):
-            os.rmdir(os.path.dirname(path))
+    for folder in glob.glob(manifest.SET_ASIDE + "/*"):
+        if not os.listdir(folder):
+            os.rmdir(folder)
     for folder in (ETC, RUN):
         shutil.rmtree(folder, ignore_errors=True)
     if os.path.exists(manifest.place("order82probe")):
