@@ -25,6 +25,8 @@ SURVEY = "_order82_survey"
 """The variable that says what was found of each role when the host was looked at (roles/order82/tasks/once.yml)."""
 CHANGED = "order82_changed"
 """The fact that names the run in which something was changed since: what was found does not count any more."""
+WORDS = ("present", "absent", "impossible")
+"""What a role's state may be; the last only where the role says when it is (audit_trail)."""
 RUN = uuid.uuid4().hex
 """Of this run of Ansible, which imports this once. What an earlier one left in a cache of facts is another's."""
 
@@ -92,6 +94,8 @@ class ActionModule(ActionBase):
         for role in roles:
             state = collection.states()[role]
             wanted = str(engine.template(f"{{{{ {role}_state }}}}", {}))
+            if wanted not in WORDS:
+                raise DataError(f"{role}_state is '{wanted}'; write {' or '.join(WORDS)}")
             if wanted != "absent":  # a role may have a word for what can't be there; that can be refused, too
                 found.append(resolve_state(state, engine, present=wanted == "present"))
                 continue
