@@ -2,7 +2,7 @@
 """The package mirror: every package that a role may install, with all it depends on, as files on this machine.
 
 Hosts of the lab have no network path to a Debian mirror, and need none: their only apt source is this folder. What is
-in it follows the roles' own lists, so a role that needs a new package only names it.
+in it follows the packages in the roles' state.yml, so a role that needs a new one only names it.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ FORMAT = "3"
 """Changed when a mirror of the same packages must be made anew."""
 RELEASE_FILE = re.compile(r"(?P<distribution>[a-z]+)-?(?P<version>\d+(\.\d+)?)?")
 URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) \d+ (?P<hash>\S+)$", re.MULTILINE)
+VARIABLE = re.compile(r"\{\{ (\w+) \}\}")
 BACKPORTS = "backports"
-"""The part of a mirror that apt sees as the release's backports: what roles name under keys in _backports_packages."""
+"""The part of a mirror that apt sees as the release's backports: what states name with that release."""
 BACKPORTED = re.compile(r"~bpo\d")
 EPOCH = re.compile(r"_\d+%3a")
 """In a file's name it would be read as an escaped character of the file's address."""
@@ -71,10 +72,18 @@ Acquire::ForceHash "SHA256";
 def wanted(image: str, roles: Path = CHECKOUT / "roles") -> list[str]:
     """The packages that the roles and the lab want on hosts with this image; name/RELEASE is to come from there."""
     names = set(LAB_PACKAGES)
-    for file in [*roles.glob("*/defaults/main.yml"), *roles.glob("*/vars/*.yml")]:
-        if file.parent.name == "defaults" or is_for(file.stem, image):
-            names.update(packages_in(yaml.safe_load(file.read_text()), SUITES[image]))
+    for state in roles.glob("*/state.yml"):
+        names.update(packages_in(yaml.safe_load(state.read_text()), values_for(state.parent, image)))
     return sorted(names)
+
+
+def values_for(role: Path, image: str) -> dict[str, Any]:
+    """What a role says in its vars of hosts with this image."""
+    found: dict[str, Any] = {}
+    for file in sorted(role.glob("vars/*.yml"), key=lambda path: path.stem != "main"):
+        if is_for(file.stem, image):
+            found.update(yaml.safe_load(file.read_text()) or {})
+    return found
 
 
 def is_for(stem: str, image: str) -> bool:
@@ -85,13 +94,21 @@ def is_for(stem: str, image: str) -> bool:
     return f"{found['distribution']}{found['version'] or ''}" in (image, image.rstrip("0123456789"))
 
 
-def packages_in(variables: Any, suite: str) -> Iterable[str]:
-    """The package names in a variables file: what stands under keys that end in _packages."""
-    for key, value in (variables or {}).items():
-        if key.endswith("_packages"):
-            names = [value] if isinstance(value, str) else value or []
-            release = f"/{suite}-backports" if key.endswith("_backports_packages") else ""
-            yield from (name + release for name in names if isinstance(name, str) and "{{" not in name)
+def packages_in(state: Any, values: dict[str, Any]) -> Iterable[str]:
+    """The packages of a state.yml, whatever their conditions; name/RELEASE where they come from another release.
+
+    :param values: what a name or a list that stands there as a variable is.
+    """
+
+    def filled(text: Any) -> Any:
+        name = VARIABLE.fullmatch(text) if isinstance(text, str) else None
+        return values.get(name[1], []) if name else text
+
+    for given in (state or {}).get("packages", []):
+        entry = {"name": given} if isinstance(given, str) else given
+        release = filled(entry.get("release", ""))
+        for name in filled(entry["each"]) if "each" in entry else [filled(entry["name"])]:
+            yield f"{name}/{release}" if release else name
 
 
 def folder(image: str) -> Path:

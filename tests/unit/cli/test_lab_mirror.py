@@ -27,28 +27,30 @@ def test_a_file_is_for_the_releases_that_its_name_says(stem: str, debian12: bool
     assert (is_for(stem, "debian12"), is_for(stem, "debian13")) == (debian12, debian13)
 
 
-def test_packages_stand_under_keys_that_say_so() -> None:
-    variables = {
-        "x_packages": ["a", "b"],
-        "one_packages": "c",
-        "x_port": 1,
-        "t_packages": ["{{ d }}"],
-        "n_packages": None,
+def test_packages_stand_in_a_state_by_name_or_by_a_variable() -> None:
+    state = {
+        "packages": [
+            "a",
+            {"name": "b", "when": "wanted"},
+            {"each": ["c", "d"], "name": "{{ item }}", "release": "{{ _x_release }}"},
+            {"each": "{{ _x_more }}", "name": "{{ item }}"},
+            {"each": "{{ _x_none }}", "name": "{{ item }}"},
+        ],
+        "files": [],
     }
-    assert list(packages_in(variables, "bookworm")) == ["a", "b", "c"]
-    assert list(packages_in(None, "bookworm")) == []
-
-
-def test_packages_of_the_backports_are_named_with_their_release() -> None:
-    assert list(packages_in({"_x_backports_packages": ["a"]}, "bookworm")) == ["a/bookworm-backports"]
+    values = {"_x_release": "bookworm-backports", "_x_more": ["e"]}
+    assert list(packages_in(state, values)) == ["a", "b", "c/bookworm-backports", "d/bookworm-backports", "e"]
+    assert list(packages_in(state, {**values, "_x_release": ""}))[2:4] == ["c", "d"]
+    assert list(packages_in(None, {})) == list(packages_in({"files": []}, {})) == []
 
 
 def test_roles_are_asked_for_their_packages(tmp_path: Path) -> None:
     for path, text in {
-        "one/defaults/main.yml": "one_packages: [rsyslog]",
-        "one/vars/debian-12.yml": "_one_packages: [only12]",
-        "one/vars/debian-13.yml": "_one_packages: [only13]",
-        "one/tasks/main.yml": "[]",
+        "one/state.yml": "packages: [rsyslog, {each: '{{ _one_only }}', name: '{{ item }}'}]",
+        "one/vars/main.yml": "_one_only: []",
+        "one/vars/debian-12.yml": "_one_only: [only12]",
+        "one/vars/debian-13.yml": "_one_only: [only13]",
+        "two/tasks/main.yml": "[]",
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
