@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..conftest import Lab
+from ..conftest import Lab, changed
 from ..drift import Drift, broken
 from .conftest import CLOSED as DAY
 
@@ -240,3 +240,40 @@ for _name, _collector in (("TLS switched off", "collector1"), ("receiver stopped
 def test_drift_is_seen(lab: Lab, name: str) -> None:
     with broken(lab, DRIFTS[name]):
         lab.sees(DRIFTS[name])
+
+
+MENDED = (
+    "unit masked",
+    "unit disabled",
+    "mode of the key loosened",
+    "journal's configuration changed",
+    "a drop-in under /run",
+    "a timer is set to once a year",
+    "the command does nothing any more",
+    "the recorder is made deaf",
+    "a rule is taken out of Suricata's file",
+)
+
+
+def test_an_apply_mends_and_keeps_what_was_foreign_as_evidence(lab: Lab) -> None:
+    """Many at once, on hosts that an apply would otherwise leave at once."""
+    drifts = [DRIFTS[name] for name in MENDED]
+    lab.green()
+    try:
+        for drift in drifts:
+            for host, command in drift.breaks.items():
+                lab.do(host, command)
+        lab.do("vault", "systemctl freeze order82-files.service")
+        lab.play("site.yml", "--limit", "web:vault:gateway")
+        lab.green()
+        kept = {
+            host: lab.do(host, "cd /var/lib/order82/set_aside && cat */*x.conf */*zz.conf 2>/dev/null", ok=(0, 1))
+            for host in ("web", "vault")
+        }
+        assert "ExecStart=/usr/bin/sleep infinity" in kept["web"]
+        assert "MaxRetentionSec=7day" in kept["vault"]
+        assert lab.do("vault", "stat -c %a:%U /var/lib/order82/set_aside/*").split() == ["700:root"]
+        assert changed(lab.play("site.yml", "--limit", "web:vault:gateway")) == {}
+    finally:
+        lab.play("site.yml", "--limit", "web:vault:gateway")
+    lab.green()
