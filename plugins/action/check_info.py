@@ -37,7 +37,7 @@ gc.freeze()
 class ActionModule(ActionBase):
     """Reads no more of the host than its variables, until the one call."""
 
-    _VALID_ARGS = frozenset(("site", "extra_checks", "only"))
+    _VALID_ARGS = frozenset(("site", "extra_checks", "only", "resolve_only"))
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):
@@ -52,6 +52,7 @@ class ActionModule(ActionBase):
                 "site": {"type": "path"},
                 "extra_checks": {"type": "path"},
                 "only": {"type": "list", "elements": "str"},
+                "resolve_only": {"type": "bool", "default": False},
             }
         )
         try:
@@ -65,7 +66,7 @@ class ActionModule(ActionBase):
             for check, one in zip(checks, resolved, strict=True)
             if one.applies and one.problem is None
         ]
-        result = self._observe(asked, task_vars)
+        result = {"changed": False, "asked": asked} if arguments["resolve_only"] else self._observe(asked, task_vars)
         result.pop("invocation", None)  # the checks again, and twice as long
         result["resolved"] = [one.differences(check) for check, one in zip(checks, resolved, strict=True)]
         result["started"] = timestamp(started)

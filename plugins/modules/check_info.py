@@ -51,6 +51,11 @@ options:
       - Observe only the checks with these ids. Only the action plugin reads it.
     type: list
     elements: str
+  resolve_only:
+    description:
+      - Ask no host, and give back what would be asked, for who asks in another way. Only the action plugin reads it.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Runs the same in check mode, as it changes nothing.
@@ -91,6 +96,11 @@ observations:
     at:
       description: When it looked, by the host's own clock (RFC 3339, UTC).
       type: str
+asked:
+  description: The checks as O(checks) takes them, with all values in place.
+  returned: if O(resolve_only=true)
+  type: list
+  elements: dict
 resolved:
   description:
     - The checks of this host. The action plugin adds them, also where the host was not reached. Beside the id an entry
@@ -186,6 +196,7 @@ def main():
             "site": {"type": "path"},
             "extra_checks": {"type": "path"},
             "only": {"type": "list", "elements": "str"},
+            "resolve_only": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -16,28 +16,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.order82.baseline.plugins.plugin_utils import collection
-from ansible_collections.order82.baseline.plugins.plugin_utils.host_program import host_program, read_answer
+from ansible_collections.order82.baseline.plugins.plugin_utils.host_program import OBSERVE, host_program, read_answer
 from ansible_collections.order82.baseline.plugins.plugin_utils.inspection import make_case
 from ansible_collections.order82.baseline.plugins.plugin_utils.judge import judge
-from ansible_collections.order82.baseline.plugins.plugin_utils.resolve import as_written
 
 NO_SSH = 255  # the exit code of ssh where it did not get through
 # As playbooks/inspect.yml, and then the values themselves and not a verdict.
 RESOLVE = {
     "hosts": "all:!unmanaged",
     "gather_facts": False,
-    "strategy": "linear",
     "become": True,
     "ignore_unreachable": True,
     "tasks": [
-        {"order82.baseline.check_info": {}, "register": "seen", "ignore_errors": True},
+        {"order82.baseline.check_info": {"resolve_only": True}, "register": "seen"},
         {
             "ansible.builtin.copy": {
                 "dest": "{{ written_to }}",
                 "mode": "0600",
                 "content": "{{ {'unit': order82_unit, 'waivers': order82_waivers | default([]), 'groups': groups, 'resolved': "
-                "dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars, ['seen', 'resolved'])))} "
+                "dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars, ['seen', 'resolved']))), 'asked': "
+                "dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars, ['seen', 'asked'])))} "
                 "| to_json }}",
             },
             "run_once": True,
@@ -55,16 +53,7 @@ class Values(NamedTuple):
     waivers: list[dict[str, Any]]
     groups: dict[str, list[str]]
     resolved: dict[str, list[dict[str, Any]]]
-
-    def asked(self, host: str) -> list[dict[str, Any]]:
-        """The checks of a host that apply, as its program takes them."""
-        written = {check.id: check for checks in collection.all_checks().values() for check in checks}
-        whole = ((written[one["id"]], as_written(written[one["id"]])._asdict() | one) for one in self.resolved[host])
-        return [
-            {"id": check.id, "observe": {check.observer: values["arguments"]}}
-            for check, values in whole
-            if values["applies"] and values["problem"] is None
-        ]
+    asked: dict[str, list[dict[str, Any]]]
 
 
 class Asking:
@@ -82,18 +71,18 @@ class Asking:
         values = self._resolved(words)
         hosts = list(hosts)
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
-            said = list(pool.map(lambda host: self._ask(host, values.asked(host)), hosts))
+            said = list(pool.map(lambda host: self._ask(host, values.asked[host]), hosts))
         observed = {host: {**one, "resolved": values.resolved[host]} for host, one in zip(hosts, said, strict=True)}
         return judge(make_case(observed, values.unit, values.groups, waivers=values.waivers))
 
     def _ask(self, host: str, checks: list[dict[str, Any]]) -> Mapping[str, Any]:
         """What C(check_info) would register of this host."""
         words = ["ssh", "-F", str(self._ssh_config), "-o", "ConnectTimeout=20", host, "sudo -n python3 -I -"]
-        done = subprocess.run(words, input=host_program(checks), capture_output=True, check=False)
+        done = subprocess.run(words, input=host_program(OBSERVE, checks), capture_output=True, check=False)
         if done.returncode == NO_SSH:
             return {"unreachable": True, "msg": done.stderr.decode(errors="replace")}
         try:
-            return {"observations": read_answer(done.stdout.decode(errors="replace"))}
+            return {"observations": read_answer(OBSERVE, done.stdout.decode(errors="replace"))}
         except ValueError as error:
             return {"failed": True, "msg": f"{error}: {done.stderr.decode(errors='replace')[-500:]}"}
 
