@@ -104,6 +104,10 @@ def as_laid_down(role: str) -> Check:
             "what was changed, deleted, replaced or narrowed is named.",
         },
         "./baseline site -i INVENTORY --check --diff --limit {{ inventory_hostname }}",
+        otherwise={
+            "zh": f"{role}_state 不是 present：此项措施不在该主机上部署。",
+            "en": f"{role}_state is not present: this measure is not laid down on this host.",
+        },
     )
 
 
