@@ -12,15 +12,13 @@ DOCUMENTATION = r"""
 module: host_state
 short_description: Bring a host into the state that a role describes, in one call
 description:
-  - Lays down what stands in the role's C(state.yml) (packages, accounts, folders, files, kernel settings, units),
-    or takes it
-    away again if the variable C(ROLE_state) is V(absent). The action plugin of the same name renders everything on the
-    controller; the host compares and changes only what differs.
+  - Lays down what stands in the role's C(state.yml) (packages, accounts, folders, files, kernel settings, units), or
+    takes it away again if the variable C(ROLE_state) is V(absent). The action plugin of the same name renders
+    everything on the controller; the host compares and changes only what differs.
   - All files are validated before the first is replaced, and each is replaced in one step. Restarts that are owed are
     written down before that, so that a run that was broken off is made good by the next.
   - What was laid down stands in a manifest on the host (C(/var/lib/order82/manifest/ROLE.json), for root alone).
-    What is
-    no longer in the state goes by it, and so does the whole measure.
+    What is no longer in the state goes by it, and so does the whole measure.
 version_added: 0.1.0
 author: The order82.baseline authors (@order82)
 options:
@@ -31,15 +29,13 @@ options:
   whole_site:
     description:
       - Install the packages of all roles that C(playbooks/site.yml) gives the host in one transaction, and look at
-        all of
-        them in the same call. A role that is found as it should be is not called for again in this run, until
-        something on
-        the host changes. Only the action plugin reads it.
+        all of them in the same call. A role that is found as it should be is not called for again in this run, until
+        something on the host changes. Only the action plugin reads it.
     type: bool
     default: false
   request:
-    description: What is to be done, with all values in place. The action plugin fills it in, so leave it out in a
-    playbook.
+    description:
+      - What is to be done, with all values in place. The action plugin fills it in, so leave it out in a playbook.
     type: dict
     default: {}
 attributes:
