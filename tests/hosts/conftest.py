@@ -174,7 +174,7 @@ class Lab:
         play = {
             "hosts": hosts,
             "gather_facts": True,
-            "gather_subset": ["!all", "!min", "distribution", "virtual"],
+            "gather_subset": ["!all", "!min", "distribution", "virtual", "platform"],
             "become": True,
             "force_handlers": True,
             "vars": {"_order82_seen_to": True, "_order82_group": {"changed": False}},

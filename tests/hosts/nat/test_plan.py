@@ -91,7 +91,7 @@ def test_a_new_plan_ends_only_what_it_gives_to_others(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda pools: pools[0].update(public=["203.0.113.200"]), "does not have the public address 203.0.113.200"),
+        (lambda pools: pools[0].update(public=["203.0.113.200"]), "(203.0.113.200: 1 in all)"),
         (lambda pools: pools[0].update(inside=["100.64.4.0/22"]), "add public addresses"),
         (lambda pools: pools.clear(), "must name at least one pool"),
     ],
