@@ -97,7 +97,7 @@ def test_rules_that_are_not_understood_are_refused_and_a_missing_interface_too(l
     (tmp_path / "broken.rules").write_text("alert tcp any any -> any any (msg:\n")
     wrong = f"{{intrusion_detection_rule_files: [{tmp_path}/broken.rules]}}"
     said = lab.apply("intrusion_detection", "web", "-e", wrong, ok=(2,))
-    assert "failed to validate" in said
+    assert "/etc/order82/ids/broken.rules is not valid" in said
     assert not lab.host("web").file("/etc/order82/ids/broken.rules").exists
     said = " ".join(
         lab.apply("intrusion_detection", "web", "-e", "{intrusion_detection_interfaces: [nowhere]}", ok=(2,)).split()
