@@ -30,6 +30,8 @@ def test(options: argparse.Namespace) -> int:
     """Run what was asked for, go on after failures, name them all, and close with the count alone on the last line."""
     begun = time.monotonic()
     names = options.scenarios or ([] if options.quick else longest_first(scenario_names()))
+    left_out = [] if options.scenarios else [name for name in names if not can_run(name)]
+    names = [name for name in names if name not in left_out]
     packages.ensure((packages.LAB_NEEDS if names else {}) | ({} if options.scenarios else packages.TEST_NEEDS))
     jobs: list[Callable[[], Count]] = [] if options.scenarios else [step.run for step in quick_steps()]
     jobs += [scenario(name).run for name in names]
@@ -42,8 +44,22 @@ def test(options: argparse.Namespace) -> int:
         raise
     whole = Took("all of it", time.monotonic() - begun, sum(step.cpu for step in total.took))
     say("".join(f"FAILED  {name}\n" for name in total.failing) + "\n".join(map(cost, [*total.took, whole])))
-    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    for name in left_out:
+        say(
+            f"LEFT OUT  molecule {name}: Linux 6.12 for user mode can't restore this processor's registers (AMX); docs/lab.md"
+        )
+    skipped = f", {len(left_out)} skipped" if left_out else ""
+    print(f"{total.passed} passed, {total.failed} failed{skipped}", flush=True)
     return 1 if total.failed or not total.passed else 0
+
+
+def can_run(name: str, processor: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this machine can run a scenario: one with a virtual machine not, where the processor has AMX.
+
+    Its registers are larger than what Linux 6.12 for user mode saves of them, and its first process dies at once.
+    """
+    virtual = any(host.virtual for host in read(SCENARIOS / name / "inventory").hosts)
+    return not (virtual and " amx_tile" in processor.read_text(encoding="ascii", errors="replace"))
 
 
 def cost(took: Took) -> str:
