@@ -54,7 +54,7 @@ def test(options: argparse.Namespace) -> int:
 def can_run(name: str, processor: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether this machine can run a scenario: one with a virtual machine not, where the processor has AMX.
 
-    Its registers are larger than what Linux 6.12 for user mode saves of them, and its first process dies at once.
+    There the first process of Linux 6.12 for user mode died at once: its registers could not be set (docs/lab.md).
     """
     virtual = any(host.virtual for host in read(SCENARIOS / name / "inventory").hosts.values())
     return not (virtual and " amx_tile" in processor.read_text(encoding="ascii", errors="replace"))

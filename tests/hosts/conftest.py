@@ -177,7 +177,7 @@ class Lab:
             "gather_subset": ["!all", "!min", "distribution", "virtual", "platform"],
             "become": True,
             "force_handlers": True,
-            "vars": {"_order82_seen_to": True, "_order82_group": {"changed": False}},
+            "vars": {"_order82_seen_to": True},
         }
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump([play | {"roles": [f"order82.baseline.{role}"]}], file)
