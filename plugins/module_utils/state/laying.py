@@ -270,6 +270,8 @@ def _of_the_past(_host, state):
     if known is None:
         return [*found, "it has no manifest here"]
     found += ["%s is owed: %s" % tuple(one[::-1]) for one in known["owed"]]
+    if not gone and manifest.what_counts(known["state"]) != manifest.what_counts(state):
+        found.append("its manifest tells of another state")
     return found + ["%s is no longer laid down" % path for path in gone]
 
 

@@ -72,6 +72,20 @@ def _texts(value):
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
+def what_counts(state):
+    """What a later apply or removal goes by, to be compared: without texts, and in no order."""
+    return {
+        key: sorted(
+            json.dumps(
+                {one: entry[one] for one in entry if one != "content"} if isinstance(entry, dict) else entry,
+                sort_keys=True,
+            )
+            for entry in state[key]
+        )
+        for key in (*_ENTRIES, *_TEXTS)
+    }
+
+
 def write(role, state, made, owed):
     """Write what is there now. Files that are secret leave only their hash."""
     files = [

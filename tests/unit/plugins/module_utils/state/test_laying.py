@@ -12,6 +12,9 @@ import stat
 import subprocess
 
 import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.state import laying
+from ansible_collections.order82.baseline.plugins.module_utils.state.host import Host
+from ansible_collections.order82.baseline.plugins.plugin_utils.state_values import without_contents
 
 SECRET = "gate-ajar-7"
 
@@ -20,6 +23,11 @@ def rights(path):
     """Owner, group and mode of what lies at a path."""
     now = path.lstat()
     return pwd.getpwuid(now.st_uid)[0], grp.getgrgid(now.st_gid)[0], oct(stat.S_IMODE(now.st_mode))
+
+
+def looking(state):
+    """What a look at the host says, which gets no texts."""
+    return laying.look(json.loads(json.dumps(without_contents(state))), Host())["differs"]
 
 
 # What is compared, and what is written
@@ -513,6 +521,17 @@ def test_manifest_is_roots_alone_and_says_what_is_there(place):
     assert noted["owed"] == []
     [entry] = noted["state"]["files"]
     assert (entry["path"], entry["owner"], entry["mode"], entry["size"]) == (str(path), "root", "0644", 2)
+
+
+def test_manifest_of_another_state_is_a_difference_and_no_change(place):
+    files = [{"path": str(place.etc / "one"), "text": "1\n"}]
+    place.laid(place.state(files=files))
+    state = place.state(files=files, keep=[str(place.etc / "one")])
+    assert looking(state) == ["its manifest tells of another state"]
+    assert place.laid(state)["changed"] is False
+    assert looking(state) == []
+    place.laid(place.state(present=False))
+    assert (place.etc / "one").read_text() == "1\n"
 
 
 @pytest.mark.parametrize(
