@@ -21,7 +21,8 @@ from .state_values import Engine
 
 _MANAGED = {"ansible_managed": "Ansible managed"}
 _ITEM = re.compile(r"\bitem\b")
-_COSTS = re.compile(r"hostvars|lookup\(|\{%|nat_plan|firewall_rules")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_BARE = re.compile(r"\{\{ ([A-Za-z_]\w*) \}\}")
 _TRIM = {"trim_blocks": True}  # as the module template does
 
 
@@ -49,7 +50,7 @@ def _template(path: Path) -> str:
 class HostValues:
     """A host's variables, and below them what the roles say of theirs.
 
-    What costs much to work out (what asks all other hosts, and lookups) is worked out once and not in each template.
+    A variable that is a template is worked out once, when a text first names it, and not in each that does.
     """
 
     def __init__(self, roles: Iterable[str], task_vars: Mapping, templar: Templar):
@@ -59,48 +60,75 @@ class HostValues:
             for path in reversed(role_files(role, facts)):
                 said.update(_read(path))
         self._once: dict[str, object] = {}
+        self._met: set[str] = set()
         self._seen: dict[str, object] = {}
         self._all = ChainMap(self._once, dict(task_vars), said, _MANAGED)
         self._templar = templar.copy_with_new_env(available_variables=self._all)
-        for name in said:
-            written = self._all[name]
-            if isinstance(written, str) and _COSTS.search(written) and not _ITEM.search(written):
-                with contextlib.suppress(AnsibleError):  # whoever uses it will be told why it can't be had
-                    self._once[name] = self._templar.template(written)
 
     def engine(self, base: str) -> Engine:
         """The one way from text to value.
 
         :param base: the folder from which a site's relative paths start.
         """
-        return Engine(
-            self._filled,
-            lambda text, item: self._with(item).evaluate_conditional(trust_as_template(text)),
-            lambda path, item: str(
-                self._with(item).template(_template(path), escape_backslashes=False, overrides=_TRIM)
-            ),
-            lambda name: os.path.join(base, name),
-            AnsibleError,
-        )
+        return Engine(self._filled, self._holds, self._file, lambda name: os.path.join(base, name), AnsibleError)
 
     def _with(self, item: Mapping) -> Templar:
         if not item:
             return self._templar
         return self._templar.copy_with_new_env(available_variables=ChainMap(dict(item), *self._all.maps))
 
+    def _work_out(self, value: object) -> None:
+        """Give the variables that a value names theirs, and so on, but for those that change with an item."""
+        if isinstance(value, Mapping):
+            value = list(value.values())
+        if isinstance(value, list):
+            for one in value:
+                self._work_out(one)
+        elif isinstance(value, str):
+            for name in _NAME.findall(value):
+                if name not in self._met:
+                    self._met.add(name)
+                    self._work_out_one(name)
+
+    def _work_out_one(self, name: str) -> None:
+        written = self._all.get(name)
+        if not isinstance(written, str):
+            self._work_out(written)
+        elif has_jinja(written) and not _ITEM.search(written):
+            self._work_out(written)
+            with contextlib.suppress(AnsibleError):  # whoever uses it will be told why it can't be had
+                self._once[name] = self._templar.template(written)
+
+    def _holds(self, text: str, item: Mapping) -> bool:
+        self._work_out(text)
+        return self._with(item).evaluate_conditional(trust_as_template(text))
+
+    def _file(self, path: Path, item: Mapping) -> str:
+        text = _template(path)
+        self._work_out(text)
+        return str(self._with(item).template(text, escape_backslashes=False, overrides=_TRIM))
+
     def _filled(self, text: str, item: Mapping) -> object:
         """Most texts are a name, or a name in a path: those need no template."""
+        self._work_out(text)
         if item:
             if text == "{{ item }}":
                 return item["item"]
             if isinstance(item["item"], str):
-                plain = text.replace("{{ item }}", item["item"])
-                if not has_jinja(plain):
-                    return plain
+                text = text.replace("{{ item }}", item["item"])
+        text = _BARE.sub(self._plain, text)
+        if not has_jinja(text):
+            return text
+        if item:
             return self._with(item).template(trust_as_template(text))
         if text not in self._seen:
             self._seen[text] = self._templar.template(trust_as_template(text))
         return self._seen[text]
+
+    def _plain(self, named: re.Match) -> str:
+        """The value of a variable that is a text without Jinja; or else its name as it was."""
+        value = self._all.get(named[1])
+        return value if isinstance(value, str) and not has_jinja(value) else named[0]
 
 
 def read_ahead() -> None:
