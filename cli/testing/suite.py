@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -28,7 +29,7 @@ a third waits for what is broken."""
 
 def test(options: argparse.Namespace) -> int:
     """Run what was asked for, go on after failures, name them all, and close with the count alone on the last line."""
-    begun = time.monotonic()
+    begun, worked = time.monotonic(), processors_worked()
     names = options.scenarios or ([] if options.quick else longest_first(scenario_names()))
     left_out = [] if options.scenarios else [name for name in names if not can_run(name)]
     names = [name for name in names if name not in left_out]
@@ -43,7 +44,9 @@ def test(options: argparse.Namespace) -> int:
             take_down(names)
         raise
     whole = Took("all of it", time.monotonic() - begun, sum(step.cpu for step in total.took))
+    busy = 100 * (processors_worked() - worked) / (whole.seconds * (os.cpu_count() or 1))
     say("".join(f"FAILED  {name}\n" for name in total.failing) + "\n".join(map(cost, [*total.took, whole])))
+    say(f"with the hosts of its labs, it kept this machine's processors {busy:.0f} % busy")
     for name in left_out:
         say(f"LEFT OUT  molecule {name}: its virtual machine can't boot on a processor with AMX, see docs/lab.md")
     skipped = f", {len(left_out)} skipped" if left_out else ""
@@ -58,6 +61,12 @@ def can_run(name: str, processor: Path = Path("/proc/cpuinfo")) -> bool:
     """
     virtual = any(host.virtual for host in read(SCENARIOS / name / "inventory").hosts.values())
     return not (virtual and " amx_tile" in processor.read_text(encoding="ascii", errors="replace"))
+
+
+def processors_worked(stat: Path = Path("/proc/stat")) -> float:
+    """Seconds that this machine's processors have worked since its boot, all of them together (proc(5))."""
+    user, nice, system, _idle, _iowait, irq, softirq = map(int, stat.read_text().split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def cost(took: Took) -> str:
