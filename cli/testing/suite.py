@@ -23,8 +23,7 @@ SCENARIOS = CHECKOUT / "molecule"
 AT_ONCE = 3
 """Steps side by side: the tests of a scenario wait for its hosts half of the time, and two cores bear three."""
 LONGEST = ("kernel", "site", "backup")
-"""They take longest, whatever their number of hosts: a kernel is made for one, most measures are tested on another, and
-a third waits for what is broken."""
+"""They take longest, however many hosts they have: a kernel to make, most of the measures, waits for what is broken."""
 
 
 def test(options: argparse.Namespace) -> int:

@@ -104,8 +104,7 @@ class ActionModule(ActionBase):
         return [resolve(check, template, condition, AnsibleError) for check in checks]
 
     def _with_states(self, checks: list[Check], resolved: list[Resolved], task_vars: Mapping) -> tuple[list, dict]:
-        """Render what each role would lay down now. It goes to the host and not into the report, which it would
-        fill."""
+        """Render what each role would lay down now: for the host, not for the report, which it would fill."""
         wanted = [
             check.role for check, one in zip(checks, resolved, strict=True) if is_laid_down(check) and one.applies
         ]

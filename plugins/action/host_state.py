@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On the controller: what a role lays down on this host, with all values; then one call, whatever its number of
-files."""
+"""On the controller: what a role lays down on this host, with all values; then one call, however many its files."""
 
 from __future__ import annotations
 

@@ -28,8 +28,11 @@ _AREAS = {
     "standby": ("standby", "which of a pair is the active one / 主备切换"),
     "trace": ("nat.answer.commands", "who had this public address and port then? / 溯源查询"),
 }
-"""Where the options of each area are. A module is loaded only when its area is asked for: timers start this command
-every minute, and Python compiles anew what it loads from an archive."""
+"""Where the options of each area are.
+
+A module is loaded only when its area is asked for: timers start this command every minute, and Python compiles anew
+what it loads from an archive.
+"""
 
 
 def _parser(asked):

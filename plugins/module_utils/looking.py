@@ -25,8 +25,8 @@ def look(checks):
     is left behind: it ends with this process.
 
     :param list checks: dicts with id and observe (one observer's name, with its arguments).
-    :return: list of dicts with check, observed, error, at, in the same order. One observer's failure loses no facts of
-        the others.
+    :return: list of dicts with check, observed, error, at, in the same order; where one observer fails, the others'
+        facts are there.
     """
     keys = [json.dumps(check["observe"], sort_keys=True) for check in checks]
     asked = dict(zip(keys, (check["observe"] for check in checks)))

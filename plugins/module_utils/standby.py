@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One of two hosts that stand by for each other: C(keepalived) says which holds the addresses, C(conntrackd) tells each
-what connections the other has.
+"""One of two hosts that stand by for each other.
 
-What keepalived decides is put on record, and where the pair shares connections, what is due then is done with the guard
-and with them (conntrackd(8); the order of its steps is that of the example in Debian's package, primary-backup.sh).
+C(keepalived) says which holds the addresses, C(conntrackd) tells each what connections the other has. What keepalived
+decides is put on record, and where the pair shares connections, what is due then is done with the guard and with them
+(conntrackd(8); the order of its steps is that of the example in Debian's package, primary-backup.sh).
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ class StandbyError(OSError):
 
 
 def load(path=PATH):
-    """What the role standby wrote: C(pair), C(peer), C(addresses) (list of dict C(interface), C(address)), C(shares),
-    and C(public) (list of addresses and networks to which is translated).
+    """What the role standby wrote.
 
+    :return: dict: C(pair), C(peer), C(addresses) (list of dict C(interface), C(address)), C(shares), and C(public)
+        (list of addresses and networks to which is translated).
     :raises StandbyError: it is missing or broken.
     """
     try:

@@ -43,9 +43,9 @@ _SMART_QUOTES = re.compile("[\u2018\u2019\u201c\u201d]")
 class Check(NamedTuple):
     """One promise. C(arguments), C(expect), C(when) and C(by_hand) may have Jinja in them until a host resolves them.
 
-    C(expect): for each fact, the comparisons that must all hold. C(otherwise): the reason to give where C(when) does
-    not hold; None where the condition itself is reason enough. C(stands_for): measures that the site does by another
-    product, which this check sees; only a site's own check has any.
+    C(expect): for each fact, the comparisons that must all hold.
+    C(stands_for): measures that the site does by another product, which this check sees; only a site's own has any.
+    C(otherwise): the reason to give where C(when) does not hold; None where the condition itself is reason enough.
     """
 
     id: str

@@ -15,10 +15,13 @@ class ComparisonError(ValueError):
 
 
 class Comparison(NamedTuple):
-    """C(holds) takes the observed and the expected value; C(facts) names the types of fact that it makes sense for.
+    """One way to compare what was observed with what is expected.
 
-    C(expects) says whether a value can be expected at all, and C(takes) what such a value is, in words.
-    C(zh) and C(en) are patterns with {fact} and {value}.
+    C(holds): takes the observed and the expected value.
+    C(facts): the types of fact that it makes sense for.
+    C(expects): says whether a value can be expected at all.
+    C(takes): what such a value is, in words.
+    C(zh) and C(en): patterns with {fact} and {value}.
     """
 
     holds: Callable[[object, object], bool]

@@ -11,8 +11,7 @@ from .checks import Check
 from .law import Law, Provision
 
 STATES = ("checked", "manual", "none_yet", "nothing_to_do")
-"""How it stands with a provision: checks prove it; only people can show it; nothing proves it yet; it asks nothing of
-a unit."""
+"""How a provision stands: checks prove it; only people show it; nothing proves it yet; it asks nothing of a unit."""
 
 _WORDS = {
     "manual": "shown by people",

@@ -17,8 +17,10 @@ _PORT = re.compile(r"(?P<protocol>[a-z]+)/(?P<first>\d{1,5})(-(?P<last>\d{1,5}))
 class Rule(NamedTuple):
     """One sentence of the ruleset.
 
-    C(ports) are nftables' words, such as C(80) or C(5000-5010). C(ipv4) and C(ipv6): the networks from which it holds;
-    C(anybody): it holds from everywhere. C(per_minute): new connections of one source in a minute; 0 is no limit.
+    C(ports): nftables' words, such as C(80) or C(5000-5010).
+    C(anybody): it holds from everywhere.
+    C(ipv4) and C(ipv6): the networks from which it holds.
+    C(per_minute): new connections of one source in a minute; 0 is no limit.
     """
 
     protocol: str

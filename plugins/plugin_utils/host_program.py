@@ -20,8 +20,10 @@ from .documents import ROOT
 SOURCE = ROOT / "plugins" / "module_utils"
 PACKAGE = "order82_baseline"
 MARK = "\norder82-answer:"
-"""Stands before the answer, so that what a login script prints does no harm. JSON has no line break inside a text, so
-nothing that was observed can look like it."""
+"""Stands before the answer, so that what a login script prints does no harm.
+
+JSON has no line break inside a text, so nothing that was observed can look like it.
+"""
 
 _PROGRAM = """\
 import base64, gc, importlib.machinery, json, os, sys, zlib
@@ -45,8 +47,12 @@ os._exit(0)  # an observer that hangs is left behind, whatever holds it
 
 
 class Question(NamedTuple):
-    """What of the code on hosts answers: C(function) in C(module), with the folders of C(plugins/module_utils) it
-    needs."""
+    """What of the code on hosts answers.
+
+    C(module) and C(function): where the function to call stands, and its name.
+    C(parts): the folders and files of C(plugins/module_utils) that it needs.
+    C(answers): the type of its answer.
+    """
 
     module: str
     function: str

@@ -96,8 +96,7 @@ def match_hosts(pattern: str | Sequence[str], groups: Mapping[str, Sequence[str]
     """Say which hosts of the inventory a host pattern means, as Ansible does.
 
     Names of groups and hosts, joined by C(:) or C(,) or given as a list; C(&name) keeps what is also in it, C(!name)
-    takes away what is in it, wherever they stand; C(all) is every host. A name that the inventory does not have means
-    no host.
+    takes away what is in it, wherever they stand; C(all) is every host. An unknown name means no host.
 
     :param groups: Ansible's variable C(groups).
     :return: host names, in the inventory's order.

@@ -24,9 +24,11 @@ _UNIT = re.compile(r"(?!-)[A-Za-z0-9:_.\\@-]+\.(service|timer|socket|path|target
 class Engine(NamedTuple):
     """How values are had: all three take the names that hold beside a host's own variables.
 
-    C(template): a text with Jinja in it to its value. C(condition): a bare condition. C(file): a template file to a
-    text.
-    C(find): a file of the site, as a person names it, to its path. C(errors): what they raise.
+    C(template): a text with Jinja in it to its value.
+    C(condition): a bare condition to whether it holds.
+    C(file): a template file to a text.
+    C(find): a file of the site, as a person names it, to its path.
+    C(errors): what they raise.
     """
 
     template: Callable[[str, Mapping], object]
@@ -50,9 +52,9 @@ def resolve_state(
 ) -> dict[str, object]:
     """Give a state its values for one host.
 
-    :param refuse: whether the role's own refusals count; not where a host is only looked at, whose facts nobody
-    has gathered.
     :param present: false where the measure is to be gone; then nothing is refused or asked for.
+    :param refuse: whether the role's own refusals count; not where a host is only looked at, whose facts nobody has
+        gathered.
     :return: what C(plugins/module_utils/state) takes.
     :raises DataError: a value can't be had, or is not of the kind that it must be; or one of the role's own refusals.
     """

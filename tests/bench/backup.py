@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a backup costs beside plain restic: the same files into two repositories each, in one run.
 
-Both make a first backup, then several of the same files with a few changed. Ours also asks each repository
-whether it is free, lists what the snapshot has, hashes what is new and backs the manifest up beside it: that is what a
-drill compares with. These are three more calls of restic for each repository, and each takes half a second whatever the
-size: restic makes its keys so that opening a repository takes that long. Repositories are folders on this machine, so
-neither waits for a network; the alternative to each round is the other arm's round. Needs root and restic. Files are
-half text and half random, so that they compress by half.
+Both make a first backup, then several of the same files with a few changed. Ours also asks each repository whether
+it is free, lists what the snapshot has, hashes what is new and backs the manifest up beside it: that is what a drill
+compares with. These are three more calls of restic for each repository, and each takes half a second whatever the size:
+restic makes its keys so that opening a repository takes that long. Repositories are folders on this machine, so neither
+waits for a network; the alternative to each round is the other arm's round. Needs root and restic. Files are half text
+and half random, so that they compress by half.
 """
 
 from __future__ import annotations

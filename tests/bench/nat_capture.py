@@ -38,8 +38,10 @@ RATE = 40_000
 COST_LIMIT = 1.0
 """The most processor time that the recorder may take for one translation, in those of ulogd2 alone."""
 BEHIND_LIMIT = 60.0
-"""The most seconds that notices may wait in the kernel. It collects what ran out in bursts, up to a minute apart: the
-recorder must be through with one before the next."""
+"""The most seconds that notices may wait in the kernel.
+
+It collects what ran out in bursts, up to a minute apart: the recorder must be through with one before the next.
+"""
 
 PLAN = ("shared,bench,100.64.0.0/24,198.51.100.10,1024,65535",)
 PUBLIC = "198.51.100.10-198.51.100.41"

@@ -28,8 +28,10 @@ from .drift import Drift, differences, red
 CHECKOUT = Path(__file__).resolve().parents[2]
 HERE = "order82-test-was-here"
 HANG = 180
-"""Seconds after which a test no longer waits for what comes soon. Nobody measures by it: what is said of speed, the records'
-own times say."""
+"""Seconds after which a test no longer waits for what comes soon.
+
+Nobody measures by it: what is said of speed, the records' own times say.
+"""
 
 
 class Lab:

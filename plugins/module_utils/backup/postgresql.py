@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PostgreSQL: a base backup with all the write-ahead log it needs, and a second server that is started from it.
 
-pg_basebackup(1) makes the copy; C(order82-backup-wal@.service), which is pg_receivewal(1), keeps the log since.
-The counts of a copy are taken from a server that is started on it, which ends its recovery where the copy ended: a
-restored copy is in the same state, whatever the database did meanwhile.
+pg_basebackup(1) makes the copy; C(order82-backup-wal@.service), which is pg_receivewal(1), keeps the log since. The
+counts of a copy are taken from a server that is started on it, which ends its recovery where the copy ended: a restored
+copy is in the same state, whatever the database did meanwhile.
 """
 
 from __future__ import annotations

@@ -136,8 +136,8 @@ def when_free(run, *words):
     """Run restic as soon as nobody else works on the repository in a way that excludes it.
 
     A backup waits while its repository deletes, and the repository deletes when no backup goes on. A lock that somebody
-    left who was killed is removed when it is stale (after half an hour, or at once on the machine that set it).
-    restic waits by itself only from 0.16 on.
+    left who was killed is removed when it is stale (after half an hour, or at once on the machine that set it). restic
+    waits by itself only from 0.16 on.
 
     :param run: runs it with the words that it is given, to its end.
     :return: subprocess.CompletedProcess: its last; still locked out after LOCKED_SECONDS.

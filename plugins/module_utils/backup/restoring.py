@@ -149,8 +149,10 @@ def _own(path, entry):
 
 
 def _number(name, find, make):
-    """The number of an account. Where a new machine has none of that name it is made: what installs its program later
-    takes the one that is there."""
+    """The number of an account.
+
+    Where a new machine has none of that name it is made: what installs its program later takes the one that is there.
+    """
     if isinstance(name, int):
         return name
     try:

@@ -47,8 +47,8 @@ def alone():
 def run(settings, sets):
     """Back up, and record what came of it.
 
-    :return: list of dict, one for each set and repository: C(set), C(repository), C(snapshot), C(manifest) and C(at),
-        or C(error).
+    :return: list of dict, one for each set and repository: C(set), C(repository), and either C(snapshot), C(manifest)
+        and C(at) or C(error).
     """
     places, gone = _usable(restic.repositories(settings))
     results = []

@@ -35,8 +35,10 @@ MODULES = {
     "translation": ("translation", "translation_records"),
     "translation_index": ("nat_index", "nat_published"),
 }
-"""Which observers each module of this package has. A host reads the modules of those that it is asked for: to read all
-of them takes a fifth of what an inspection costs it."""
+"""Which observers each module of this package has.
+
+A host reads the modules of those that it is asked for: to read all takes a fifth of what an inspection costs it.
+"""
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
 

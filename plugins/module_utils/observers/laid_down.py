@@ -45,8 +45,7 @@ def _of_the_manifest(state):
 
 
 def _altered(packages):
-    """Programs that are not as dpkg knows them (dpkg --verify); not what a site may change or leave out, such as
-    manuals."""
+    """Programs that are not as dpkg knows them (dpkg --verify); not what a site may change or leave out (manuals)."""
     if not packages:
         return []
     try:

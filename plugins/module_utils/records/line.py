@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One record: an RFC 5424 line with two structured data elements of our own.
 
-C([order82@32473 …]) is what the sender says: the class, and where in its journal the record came from.
-C([stored@32473 …]) is what the collector says: when it received the record, from which address, and what was odd about
-it (C(marks)).
+- C([order82@32473 …]) is what the sender says: the class, and where in its journal the record came from.
+- C([stored@32473 …]) is what the collector says: when it received the record, from which address, and what was odd
+  about it (C(marks)).
+
 32473 is the enterprise number for documentation (RFC 5612): the project has none of its own.
 
 A record that arrives twice differs in nothing but the collector's element, so the rest is its identity.

@@ -25,8 +25,12 @@ _VALIDATE_SECONDS = 120
 
 
 class Difference(NamedTuple):
-    """C(entry): what the state says; C(what): what is otherwise, in words; C(before): the text that is there, if it
-    can be shown."""
+    """A file or folder that is not as the state says.
+
+    C(entry): what the state says.
+    C(what): what is otherwise, in words.
+    C(before): the text that is there, if it can be shown.
+    """
 
     entry: dict
     what: str
@@ -103,12 +107,10 @@ def _to_be_mended(folders):
 def differences(host, state, folders=()):
     """Files that are missing, have another content or other rights.
 
+    An entry without C(content) is compared by its hash; of one that is C(made) on the host, and by somebody else, only
+    the rights count.
+
     :param folders: from C(folder_differences): those that are to get their rights before files are laid in them.
-
-    An entry without C(content) is compared by its hash; of one that is C(made) on the host, and by somebody else,
-    only the
-    rights count.
-
     :raises StateError: something else lies there, or others than root could have placed it.
     """
     known, found = {**owners(host, state), **_to_be_mended(folders)}, []
@@ -235,8 +237,9 @@ def make_parents(path, known):
 
 @contextlib.contextmanager
 def all_staged(host, state, found):
-    """Lay files beside those that they are to replace and validate each; nothing of them stays if that fails, nor of
-    the folders that were made for them.
+    """Lay files beside those that they are to replace, and validate each.
+
+    If that fails, nothing of them stays, nor of the folders that were made for them.
 
     :return: for the C(with) statement: a function that puts them into their places.
     :raises StateError: one is not valid, or there is no room.
@@ -284,8 +287,7 @@ def _give_rights(host, entry, known):
 
 
 def try_out(found, packages_lack):
-    """In check mode: validate what would be written, in a folder that goes at once; not where a program is still to
-    come."""
+    """Validate what check mode would write, in a folder that goes at once; not where a program is still to come."""
     with tempfile.TemporaryDirectory(prefix="order82-", dir="/run") as folder:
         waiting = {}
         for number, difference in enumerate(found):

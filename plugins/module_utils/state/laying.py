@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring a host into the state of a measure, or say what would be done; whatever a run that was broken off left is
-made good.
+"""Bring a host into the state of a measure, or say what would be done; what was broken off is made good.
 
-The order is what makes it safe: all files are found good before the first takes its place, and what systemd will
-have to be
-asked for is on the disk before that. So a run may end anywhere, and the next one ends in the same state with every
-restart
-made.
+The order is what makes it safe: all files are found good before the first takes its place, and what systemd will have
+to be asked for is on the disk before that. So a run may end anywhere, and the next one ends in the same state with
+every restart made.
 """
 
 from __future__ import annotations
@@ -23,8 +20,13 @@ from .host import Host, note
 
 
 class Done:
-    """What was done, or in check mode would be: C(words) are sentences, C(diff) is Ansible's; C(answers) as asked
-    for."""
+    """What was done, or in check mode would be.
+
+    C(words): sentences.
+    C(diff): as Ansible's modules give it.
+    C(answers): to what the state asks.
+    C(failed): the sentence for where it ended, or None.
+    """
 
     def __init__(self):
         self.words, self.diff, self.answers, self.failed = [], [], {}, None

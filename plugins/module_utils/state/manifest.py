@@ -18,8 +18,7 @@ SET_ASIDE = "/var/lib/order82/set_aside"
 """What lay where only the measure may lay something. Kept as evidence."""
 
 KEYS = {"state": dict, "made": list, "owed": list}
-"""C(made): folders that were not there; they go with what lies in them. C(owed): what systemd is still to be asked
-for."""
+"""C(made): folders that were not there; they go when empty. C(owed): what systemd is still to be asked for."""
 _ENTRIES = {
     "files": ("path", "secret", "sha256"),
     "folders": ("path", "owner"),

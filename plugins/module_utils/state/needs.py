@@ -24,8 +24,7 @@ def _interface(name):
 
 
 KINDS = {"folder": _folder, "file": _file, "interface": _interface}
-"""Beside C(addresses), which takes a list: those that the kernel has as its own, on an interface or by a local
-route."""
+"""Beside C(addresses), a list of those that the kernel has as its own, on an interface or by a local route."""
 
 
 def refuse(state):

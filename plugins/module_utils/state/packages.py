@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages: those of all measures of a host in one transaction, and none of their daemons started before it is
-configured."""
+"""Packages: those of all measures of a host in one transaction, and no daemon started before it is configured."""
 
 from __future__ import annotations
 
@@ -76,8 +75,7 @@ def install(host, wanted, debconf, check):
     """Install what is missing, in one transaction for each release that packages are taken from.
 
     :param list wanted: dicts with C(name), C(release) (empty for the host's own), C(at_least) (a version) and
-    C(otherwise)
-        (the sentence for where it can't be had).
+        C(otherwise) (the sentence for where it can't be had).
     :param list debconf: lines for debconf-set-selections(1), for packages that are not there yet.
     :return: sentences on what was done.
     """

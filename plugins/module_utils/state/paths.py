@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files and folders, reached only by ways that nobody but root could have laid, and replaced in one step.
 
-A folder is opened component by component from the root, and what is then done in it is done by its descriptor:
-nobody can
-put another folder in its place meanwhile. A symlink on the way is followed where only root can have made it.
+A folder is opened component by component from the root, and what is then done in it is done by its descriptor: nobody
+can put another folder in its place meanwhile. A symlink on the way is followed where only root can have made it.
 """
 
 from __future__ import annotations
@@ -148,8 +147,7 @@ def read(descriptor, name, path, most=None):
 
 
 def staged(name):
-    """What a file is called while it waits; the same name in each run, so that a broken off one leaves nothing for
-    ever."""
+    """What a file is called while it waits: the same in each run, so that one broken off leaves nothing for ever."""
     return "." + name + STAGED
 
 

@@ -78,8 +78,10 @@ def _units_of(paths):
 
 
 def end_gone(host, gone, check=False):
-    """Stop units that are in the state no more, before their files go; one of a package that stays goes on as that has
-    it."""
+    """Stop units that are in the state no more, before their files go.
+
+    One of a package that stays goes on as that has it.
+    """
     done = units.end(host, list(reversed(gone.units)), check=check)
     for name in gone.masked:
         if host.units([name])[name]["UnitFileState"].startswith("masked"):

@@ -10,8 +10,8 @@ from .laying import bring_about, look
 def carry_out(request):
     """Do what is asked.
 
-    :param dict request: C(bring) with C(state), C(packages), C(debconf) and C(diversions); C(look), a list of
-    states; C(check).
+    :param dict request: C(bring) with C(state), C(packages), C(debconf) and C(diversions); C(look), a list of states;
+        C(check).
     :return: dict with C(brought) (a module's result, or null) and C(looks) (role to what L(look) says).
     """
     host = Host()

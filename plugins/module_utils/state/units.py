@@ -273,8 +273,11 @@ def _run(entry, properties, mine):
 
 
 def _refuse_fallen(host, names):
-    """A service of the simple kind counts as started before it has read its configuration; one of which a condition
-    does not hold is left out, and systemctl says that all went well."""
+    """Stop with an error where a unit does not run, though systemctl says that all went well.
+
+    A service of the simple kind counts as started before it has read its configuration, and one of which a condition
+    does not hold is left out.
+    """
     for name, properties in host.units(names).items():
         if properties["ActiveState"] not in _RUNS:
             raise StateError("%s does not run:\n%s" % (name, last_words(name)))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sent to a lab host by test_host_state.py: states of a measure of the test's own are laid down there, killed before
-each thing that this does, and laid down again.
+"""Sent to a lab host by test_host_state.py: lays down states of a measure of the test's own there.
 
-All is named order82probe*; clean() leaves no trace of it.
+It is killed before each thing that it does, and the state is laid down again. All is named order82probe*; clean()
+leaves no trace of it.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from ..conftest import HANG, Lab, until
 CLIENT = (Path(__file__).parents[1] / "relp_client.py").read_bytes()
 COLLECTORS = {"collector1": "10.82.3.11", "collector2": "10.82.3.12"}
 HOST_KEY = ("/etc/order82/tls/host.crt", "/etc/order82/tls/host.key")
-# Everything that a message could write to, were the collector careless: where other services work all the time, what is the
-# receiver's.
+# Everything that a message could write to, were the collector careless: where other services work all the time, what is
+# the receiver's.
 WORLD = (
     "find /etc /root /usr /var/spool/cron /tmp -xdev -newer /run/before -type f; "
     "find /var/lib /srv -xdev -path /srv/records -prune -o -newer /run/before -type f -user order82-collect -print"

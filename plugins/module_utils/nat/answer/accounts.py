@@ -49,8 +49,7 @@ class Accounts:
 
         :param addresses: set of str.
         :param int since: Unix milliseconds, as C(until).
-        :return: dict: a list of Tenure for each address, in order of time, those outside the span
-            included.
+        :return: dict: a list of Tenure for each address, in order of time, those outside the span included.
         """
         files = {
             day.path("holders.parquet"): day

@@ -102,8 +102,7 @@ class Tracer:
             where the plan answers), C(begin), C(end) (None: it goes on, or unknown), C(end_unknown), C(last_seen),
             C(protocol), C(public_address), C(public_port), C(destination_address), C(destination_port), C(gateway),
             C(pool), C(plan), C(evidence) and C(accounts): who held the inside address then (account, station, source,
-            since, until, last_heard, evidence).
-            Times are ISO 8601 in UTC.
+            since, until, last_heard, evidence). Times are ISO 8601 in UTC.
         """
         with self.location.in_one_sentence():
             return self._again(self._ask, requests)

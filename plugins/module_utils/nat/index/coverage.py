@@ -2,8 +2,8 @@
 """What the texts of a gateway tell of themselves, summed up: streams and their numbers, beats, epochs, clocks.
 
 A C(Coverage) sums up the texts of one gateway in one day's file. The sums of several days are put together with
-C(merged), since a stream doesn't end at midnight. What follows from them is the answer's to say.
-All times are Unix milliseconds.
+C(merged), since a stream doesn't end at midnight. What follows from them is the answer's to say. All times are
+Unix milliseconds.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 """Who holds an inside address: the words of DHCP servers and RADIUS accounting in records of class C(session).
 
 Read are dnsmasq(8), ISC dhcpd(8), Kea (messages C(DHCP4_LEASE_*), Kea Messages Manual), and the line that docs/trace.md
-has FreeRADIUS write (rlm_linelog). Only a system account of the host can say so, as with
-translations (docs/nat_records.md).
+has FreeRADIUS write (rlm_linelog). Only a system account of the host can say so, as with translations
+(docs/nat_records.md).
 """
 
 from __future__ import annotations

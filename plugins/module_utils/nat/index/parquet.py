@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Parquet files of one day's index: the same facts as in the record files, in the order of the question.
 
-Translations that ended are sorted by public address and
-port, protocol and begin, in 16 files by the public address, so that a sort fits into memory and a question opens one
-small file; C(flows-before) has those that began before the day. What is rare lies in C(others): translations that go
-on, and IPv6. Which columns are how wide was measured (tests/bench/nat_records.py):
+Translations that ended are sorted by public address and port, protocol and begin, in 16 files by the public address, so
+that a sort fits into memory and a question opens one small file; C(flows-before) has those that began before the day.
+What is rare lies in C(others): translations that go on, and IPv6. Which columns are how wide was measured
+(tests/bench/nat_records.py):
 
 - C(public) is address * 65536 + port: one comparison finds it, and in this order it takes next to nothing.
 - How long it lasted is two columns, whole seconds and the milliseconds of the rest: both have few values.

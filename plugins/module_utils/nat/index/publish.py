@@ -40,8 +40,7 @@ def publish(index_folder, settings, kept_since, now=None):
     :param datetime.date kept_since: what the store has of days before, and this index has not, is removed: their
         records are past retention. Younger days stay, so that a collector that lost its disk takes nothing away.
     :param float now: Unix seconds; the clock's if left out.
-    :return: dict: C(published), the days; C(removed), what is gone from the store; C(left), how many days wait for
-        the next run.
+    :return: dict: C(published), the days; C(removed), what is gone from the store; C(left), how many days still wait.
     :raises PublishError: rclone is missing, or the store can't be reached, refuses or is full.
     :raises build.BuildError: a build is at work.
     """

@@ -3,8 +3,7 @@
 
 It runs as long as the gateway does. Its texts go to the journal under a name of their own (docs/nat_records.md); what a
 person must know goes to standard error, with the priority that systemd reads. The texts and when they are due are kept
-apart (C(translation_log)), and so is what the kernel is asked (C(conntrack), C(nftables)); here is the loop between
-them.
+apart (C(translation_log)), and so is what the kernel is asked (C(conntrack), C(nftables)); the loop is here.
 """
 
 from __future__ import annotations

@@ -99,8 +99,10 @@ for one in looking.look([{"id": "x.%d" % number, "observe": observe} for number,
 
 
 def test_who_hangs_for_ever_is_an_error_after_its_time_and_holds_up_nobody(tmp_path):
-    """Twenty wait for a pipe that nobody writes into, and one for a program that does not end: more than may work at
-    the same time. The process ends all the same, and so does the program that it started."""
+    """Twenty wait for a pipe that nobody writes into, and one for a program that does not end.
+
+    That is more than may work at the same time. The process ends all the same, and so does the program that it started.
+    """
     (tmp_path / "order82_baseline").symlink_to(Path(looking.__file__).resolve().parent)
     begin = time.monotonic()
     done = subprocess.run(
