@@ -8,10 +8,18 @@ root=$1
 tar -C "$root/usr/src" -xf "$root"/usr/src/linux-source-*.tar.xz
 mv "$root"/usr/src/linux-source-*/ "$root/usr/src/linux"
 
+# Linux 6.12 for user mode keeps 2,696 bytes of a process's floating point registers, and the kernel below it takes them
+# back whole or not at all: with AMX they are 11,008. It asks for less where there is less. The stacks, in which they are
+# kept too, grow with them (CONFIG_KERNEL_STACK_ORDER). Later versions of Linux ask the processor for the size.
+offsets=$root/usr/src/linux/arch/x86/um/user-offsets.c
+sed -i 's/DEFINE_LONGS(HOST_FP_SIZE, 2696)/DEFINE_LONGS(HOST_FP_SIZE, 12288)/' "$offsets"
+grep -q 'HOST_FP_SIZE, 12288' "$offsets"
+
 # What it has beyond the least that a kernel can be. Its modules are loaded when they are asked for, as on a server.
 cat >"$root/usr/src/linux/lab.config" <<'CONFIG'
 # Programs, terminals, files, disks
 CONFIG_64BIT=y
+CONFIG_KERNEL_STACK_ORDER=4
 CONFIG_MODULES=y
 CONFIG_MULTIUSER=y
 CONFIG_BINFMT_ELF=y

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.testing import steps, suite
+from cli.testing import steps
 from cli.testing.sanity import as_sanity, is_left_out
 from cli.testing.steps import Count, Step, Took, as_one, as_pytest, as_scenario, listed, pytest_count, reason
 from cli.testing.suite import add_up, cost, longest_first, scenario_names
@@ -134,10 +134,3 @@ def test_the_longest_scenario_begins_first_and_none_is_left_out():
     assert longest_first(names)[:4] == ["kernel", "site", "backup", "nat"]
     assert longest_first(["standby", "nat"]) == ["nat", "standby"]
     assert sorted(longest_first(names)) == names
-
-
-def test_scenario_with_a_virtual_machine_is_left_out_on_processors_with_amx_alone(tmp_path: Path) -> None:
-    flags = tmp_path / "cpuinfo"
-    for text, kernel in (("flags : fpu avx512f amx_bf16 amx_tile\n", False), ("flags : fpu avx512f\n", True)):
-        flags.write_text(text)
-        assert (suite.can_run("kernel", flags), suite.can_run("site", flags)) == (kernel, True)
