@@ -152,6 +152,7 @@ def start(lab: Lab, host: Host, public_key: str) -> None:
         machines.write_disks(lab, host, network_script(host), neighbours(lab, host), public_key)
     else:
         network_file(lab.name, host.name).write_text(network_script(host))
+    remove_volume(name_of(lab.name, host.name))
     made = podman("run", *words, *run_words(lab, host), failing=f"starting {host.name}")
     if host.virtual:
         machines.wait(name_of(lab.name, host.name), host.name)
@@ -202,22 +203,27 @@ def refresh_mirror(lab: Lab, host: Host) -> None:
     mark.write_text(content)
 
 
+def remove_volume(name: str) -> None:
+    """Remove what a host that is gone wrote, if anything: podman may have lost the container, and not its volume."""
+    volume = f"{name}-journal"
+    place = podman("volume", "inspect", "--format", "{{.Mountpoint}}", volume).stdout.strip()
+    if place:
+        # Files that a host made append-only or immutable are so for this machine too, and could not be removed.
+        run(["chattr", "-R", "-f", "-a", "-i", place])
+        podman("volume", "rm", "--force", volume, failing=f"removing the journal of {name}")
+
+
 def remove(lab: str, containers: list[Container]) -> None:
     """Remove hosts with all they wrote."""
     if not containers:
         return
     names = [container.name for container in containers]
-    volumes = [f"{name}-journal" for name in names]
-    for volume in volumes:
-        place = podman("volume", "inspect", "--format", "{{.Mountpoint}}", volume).stdout.strip()
-        if place:
-            # Files that a host made append-only or immutable are so for this machine too, and could not be removed.
-            run(["chattr", "-R", "-f", "-a", "-i", place])
     # Of a container that was killed together with its monitor podman waits for a sign that never comes, gives up, and
     # then knows that it is dead: the second time it is removed.
     if podman("rm", "--force", "--time=0", *names).returncode:
         podman("rm", "--force", "--time=0", *names, failing=f"removing {' '.join(names)}")
-    podman("volume", "rm", "--force", *volumes, failing="removing the hosts' journals")
+    for name in names:
+        remove_volume(name)
     for container in containers:
         for file in state_of(lab).glob(f"{container.host}.*"):
             file.unlink()
