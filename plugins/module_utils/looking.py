@@ -10,7 +10,7 @@ import threading
 import time
 
 from . import processes
-from .observers import OBSERVERS, SECONDS, ObservationError, observe
+from .observers import OBSERVERS, SECONDS, ObservationError, observe, observe_together
 
 WORKERS = 8
 """So many observers work at the same time."""
@@ -21,8 +21,8 @@ BUSY_SECONDS = 0.3
 def look(checks):
     """Observe for every check; what several checks ask for alike is looked at once.
 
-    Each observer has a thread of its own and the time that it declares. One that hangs is an error of its checks, and
-    is left behind: it ends with this process.
+    Each observer has a thread of its own and the time that it declares; one that can look for several checks together
+    does. One that hangs is an error of its checks, and is left behind: it ends with this process.
 
     :param list checks: dicts with id and observe (one observer's name, with its arguments).
     :return: list of dicts with check, observed, error, at, in the same order; where one observer fails, the others'
@@ -30,8 +30,11 @@ def look(checks):
     """
     keys = [json.dumps(check["observe"], sort_keys=True) for check in checks]
     asked = dict(zip(keys, (check["observe"] for check in checks)))
+    jobs = {}
+    for key, observed in asked.items():
+        jobs.setdefault(_job(key, observed), []).append(key)
     # The last is the first to go: those that may take longest.
-    waiting = sorted(asked, key=lambda key: (_seconds(asked[key]), key))
+    waiting = sorted(jobs, key=lambda job: (_seconds(asked[jobs[job][0]]), job))
     answers = queue.Queue()
     began, seen = {}, {}
     late = False
@@ -39,23 +42,25 @@ def look(checks):
         now = time.monotonic()
         busy = sum(1 for since in began.values() if now - since < BUSY_SECONDS)
         for _number in range(min(WORKERS - busy, len(waiting))):
-            key = waiting.pop()
-            began[key] = now
-            threading.Thread(target=_answer, args=(answers, key, asked[key]), daemon=True).start()
-        moments = [since + _seconds(asked[key]) for key, since in began.items()]
+            job = waiting.pop()
+            began[job] = now
+            several = [asked[key] for key in jobs[job]]
+            threading.Thread(target=_answer, args=(answers, job, several), daemon=True).start()
+        moments = [since + _seconds(asked[jobs[job][0]]) for job, since in began.items()]
         if waiting:
             moments += [since + BUSY_SECONDS for since in began.values() if now - since < BUSY_SECONDS]
         try:
-            key, answer = answers.get(timeout=max(0, min(moments) - time.monotonic()))
+            job, found = answers.get(timeout=max(0, min(moments) - time.monotonic()))
         except queue.Empty:
             now = time.monotonic()
-            for key in [key for key, since in began.items() if now - since >= _seconds(asked[key])]:
-                seen[key] = _facts(error=_LATE % (next(iter(asked[key])), _seconds(asked[key])))
-                del began[key]
+            for job in [job for job, since in began.items() if now - since >= _seconds(asked[jobs[job][0]])]:
+                one = asked[jobs[job][0]]
+                seen.update(dict.fromkeys(jobs[job], _facts(error=_LATE % (next(iter(one)), _seconds(one)))))
+                del began[job]
                 late = True
         else:
-            if began.pop(key, None) is not None:  # else it is late, and that has been said
-                seen[key] = answer
+            if began.pop(job, None) is not None:  # else it is late, and that has been said
+                seen.update(zip(jobs[job], found))
     if late:
         processes.end_all()
     return [dict(seen[key], check=check["id"]) for key, check in zip(keys, checks)]
@@ -64,12 +69,28 @@ def look(checks):
 _LATE = "observer '%s' did not end within %g s"
 
 
+def _job(key, asked):
+    """What is looked at in one go: a check, or all of an observer that can do so."""
+    name = next(iter(asked), None)
+    return name if len(asked) == 1 and name in OBSERVERS and OBSERVERS[name].together else key
+
+
 def _seconds(asked):
     return max((OBSERVERS[name].seconds for name in asked if name in OBSERVERS), default=SECONDS)
 
 
-def _answer(answers, key, asked):
-    answers.put((key, _look_once(asked)))
+def _answer(answers, job, several):
+    answers.put((job, _look_together(several) or [_look_once(asked) for asked in several]))
+
+
+def _look_together(several):
+    if len(several) < 2:
+        return []
+    [name] = several[0]
+    try:
+        return [_facts(plain(one)) for one in observe_together(name, [asked[name] or {} for asked in several])]
+    except Exception:  # each is asked for itself, and says so
+        return []
 
 
 def _look_once(asked):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 
-from ._registry import SECONDS, Argument, ObservationError, Observer, run
+from ._registry import SECONDS, Argument, ObservationError, Observer, run, run_together
 
 MODULES = {
     "antivirus": ("virus_detection", "virus_signatures"),
@@ -60,7 +60,7 @@ class _Observers(Mapping):
 
 OBSERVERS = _Observers()
 
-__all__ = ["OBSERVERS", "SECONDS", "Argument", "ObservationError", "Observer", "observe"]
+__all__ = ["OBSERVERS", "SECONDS", "Argument", "ObservationError", "Observer", "observe", "observe_together"]
 
 
 def observe(name, arguments):
@@ -74,3 +74,12 @@ def observe(name, arguments):
     if name not in OBSERVERS:
         raise ObservationError("there is no observer '%s'; there are: %s" % (name, ", ".join(sorted(OBSERVERS))))
     return run(name, OBSERVERS[name], arguments)
+
+
+def observe_together(name, several):
+    """The same for several arguments of an observer that can look for all of them at once.
+
+    :return: list of such dicts, in their order.
+    :raises Exception: it could not do so for all: observe each.
+    """
+    return run_together(name, OBSERVERS[name], several)

@@ -30,6 +30,8 @@ class Observer(NamedTuple):
     """C(look) takes the arguments by name and returns a dict with a value for each key of C(facts).
 
     After C(seconds) nobody waits for it any more, and its checks are errors.
+    C(together) takes a list of such arguments, as dicts, and returns a list of such dicts: for who can ask a program
+    once for all of them. Where it raises, C(look) is asked for each, so that one does not cost the others their facts.
     """
 
     look: object
@@ -37,6 +39,7 @@ class Observer(NamedTuple):
     arguments: dict
     facts: dict
     seconds: float = SECONDS
+    together: object = None
 
 
 def problems(name, observer, arguments):
@@ -59,6 +62,28 @@ def problems(name, observer, arguments):
 
 def run(name, observer, arguments):
     """Check the arguments, look, and make sure that every declared fact is there."""
+    values = _values(name, observer, arguments)
+    try:
+        facts = observer.look(**values)
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise ObservationError("observer '%s': %s: %s" % (name, type(error).__name__, error)) from error
+    return _complete(name, observer, facts)
+
+
+def run_together(name, observer, several):
+    """The same for several arguments at once; it raises where it could not do so for all."""
+    found = observer.together([_values(name, observer, arguments) for arguments in several])
+    return [_complete(name, observer, facts) for facts in found]
+
+
+def _complete(name, observer, facts):
+    missing = sorted(set(observer.facts) - set(facts))
+    if missing:
+        raise ObservationError("observer '%s' did not report: %s" % (name, ", ".join(missing)))
+    return facts
+
+
+def _values(name, observer, arguments):
     wrong = problems(name, observer, arguments)
     if wrong:
         raise ObservationError("; ".join(wrong))
@@ -75,14 +100,7 @@ def run(name, observer, arguments):
                 % (name, key, argument.type.__name__, type(value).__name__, value)
             )
         values[key] = value
-    try:
-        facts = observer.look(**values)
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ObservationError("observer '%s': %s: %s" % (name, type(error).__name__, error)) from error
-    missing = sorted(set(observer.facts) - set(facts))
-    if missing:
-        raise ObservationError("observer '%s' did not report: %s" % (name, ", ".join(missing)))
-    return facts
+    return values
 
 
 def side_by_side(work, items):

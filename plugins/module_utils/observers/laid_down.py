@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from .. import processes
 from ..state import files, laying, manifest
 from ..state.errors import StateError
@@ -14,7 +16,19 @@ _PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "
 
 
 def _laid_down(state):
-    host = Host()
+    return _compared(state, Host(), _altered([state]))
+
+
+def _all_laid_down(asked):
+    """Of all measures: systemd and dpkg are asked once."""
+    host, states = Host(), [one["state"] for one in asked]
+    with contextlib.suppress(StateError):  # each will say so
+        host.units([entry["name"] for state in states for entry in state["units"]])
+    altered = _altered(states)
+    return [_compared(state, host, altered and _altered([state])) for state in states]
+
+
+def _compared(state, host, altered):
     differs = laying.look(state, host, inspecting=True)["differs"]
     try:
         found = files.differences(host, state)
@@ -25,7 +39,7 @@ def _laid_down(state):
     return {
         "differs": list(dict.fromkeys(differs)),
         "differences": {path: text for path, text in shown.items() if text},
-        "altered_programs": _altered([entry["name"] for entry in state["packages"]]),
+        "altered_programs": altered,
     }
 
 
@@ -44,8 +58,12 @@ def _of_the_manifest(state):
     return ["its manifest says otherwise of %s" % path for path in sorted({*false, *(set(wanted) - set(noted))})]
 
 
-def _altered(packages):
-    """Programs that are not as dpkg knows them (dpkg --verify); not what a site may change or leave out (manuals)."""
+def _altered(states):
+    """Programs of their packages that are not as dpkg knows them (dpkg --verify).
+
+    Not what a site may change (settings) or leave out (manuals).
+    """
+    packages = sorted({entry["name"] for state in states for entry in state["packages"]})
     if not packages:
         return []
     try:
@@ -61,6 +79,7 @@ def _altered(packages):
 OBSERVERS = {
     "laid_down": Observer(
         look=_laid_down,
+        together=_all_laid_down,
         text="what a measure laid down, compared with what it would lay down now",
         arguments={
             "state": Argument(dict, "the role's state for this host; the inspection fills it in", required=True)

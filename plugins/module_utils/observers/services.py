@@ -36,6 +36,7 @@ def _look(units):
 
 def _shown(units):
     """What one call of systemctl says of them: it answers in the order of the question."""
+    units = list(dict.fromkeys(units))
     shown = command(["systemctl", "show", "--property", ",".join(_PROPERTIES), "--", *units])
     blocks = shown.strip("\n").split("\n\n") if units else []
     return {
@@ -58,13 +59,24 @@ def _facts(values):
 
 
 def _unit(unit):
-    facts = _look([unit])[unit]
-    del facts["since"]
-    return facts
+    return _each_unit([{"unit": unit}])[0]
+
+
+def _each_unit(asked):
+    seen = _look([one["unit"] for one in asked])
+    return [{fact: value for fact, value in seen[one["unit"]].items() if fact != "since"} for one in asked]
 
 
 def _units(units):
-    seen = _look(units)
+    return _all_units([{"units": units}])[0]
+
+
+def _all_units(asked):
+    seen = _look([unit for one in asked for unit in one["units"]])
+    return [_summed_up({unit: seen[unit] for unit in one["units"]}) for one in asked]
+
+
+def _summed_up(seen):
     return {
         "states": {unit: facts["state"] for unit, facts in seen.items()},
         "inactive": sorted(unit for unit, facts in seen.items() if not facts["active"]),
@@ -75,6 +87,7 @@ def _units(units):
 OBSERVERS = {
     "units": Observer(
         look=_units,
+        together=_all_units,
         text="the states of several systemd units (systemctl show)",
         arguments={"units": Argument(list, "units with their suffixes", required=True)},
         facts={
@@ -85,6 +98,7 @@ OBSERVERS = {
     ),
     "unit": Observer(
         look=_unit,
+        together=_each_unit,
         text="the state of a systemd unit (systemctl show)",
         arguments={"unit": Argument(str, "the unit with its suffix, such as chrony.service", required=True)},
         facts={

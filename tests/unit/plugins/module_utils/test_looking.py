@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils import looking
-from ansible_collections.order82.baseline.plugins.module_utils.observers import ObservationError
+from ansible_collections.order82.baseline.plugins.module_utils.observers import (
+    Argument,
+    ObservationError,
+    Observer,
+    clock,
+)
 
 
 @pytest.fixture
@@ -52,6 +57,37 @@ def test_what_is_asked_twice_is_looked_at_once(calls):
     assert len(seen) == 3
     assert set(calls.values()) == {1}
     assert len(calls) == 2
+
+
+@pytest.fixture
+def together(monkeypatch):
+    """Lists what an observer was asked for together; it can't where one of them is the number 0."""
+    asked = []
+
+    def many(several):
+        asked.append([one["seconds"] for one in several])
+        return [alone(**one) for one in several]
+
+    def alone(seconds):
+        return {"share": 1 / seconds}
+
+    observer = Observer(alone, "", {"seconds": Argument(int, "", required=True)}, {"share": "float"}, together=many)
+    monkeypatch.setitem(clock.OBSERVERS, "clock", observer)
+    return asked
+
+
+def test_who_can_look_for_several_together_does_so_once(together):
+    seen = looking.look([ask("clock", seconds=1), ask("file", path="/"), ask("clock", seconds=2)])
+    assert [one["observed"] and one["observed"].get("share") for one in seen] == [1, None, 0.5]
+    assert together == [[1, 2]]
+
+
+@pytest.mark.parametrize(("wrong", "said"), [({"seconds": 0}, "division"), ({"seconds": "x"}, "is a int, got str")])
+def test_one_that_can_not_be_looked_at_does_not_cost_the_others_their_facts(together, wrong, said):
+    good, bad = looking.look([ask("clock", seconds=1), ask("clock", **wrong)])
+    assert (good["observed"], good["error"]) == ({"share": 1}, None)
+    assert bad["observed"] is None
+    assert said in bad["error"]
 
 
 @pytest.mark.parametrize("observe", [{}, {"good": {}, "refuses": {}}])
