@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ansible_collections.order82.baseline.plugins.plugin_utils.host_program import OBSERVE, host_program, read_answer
@@ -62,17 +63,26 @@ class Asking:
     def __init__(self, inventory: Path, ssh_config: Path, play: Callable[..., str]) -> None:
         self._inventory, self._ssh_config, self._play = inventory, ssh_config, play
         self._values: dict[tuple[str, ...], Values] = {}
+        self._said: dict[str, Mapping[str, Any]] = {}
 
-    def result(self, hosts: Iterable[str], words: tuple[str, ...] = ()) -> dict[str, Any]:
+    def result(
+        self, hosts: Iterable[str], words: tuple[str, ...] = (), again: Mapping[str, set[str]] = MappingProxyType({})
+    ) -> dict[str, Any]:
         """Ask these hosts and judge what they say: what C(result.json) has.
 
         :param words: for ansible-playbook, where a test gives other variables than the inventory.
+        :param again: checks by host of which alone these hosts are asked: of the others what they said last counts.
         """
         values = self._resolved(words)
         hosts = list(hosts)
+        checks = {
+            host: [one for one in values.asked[host] if host not in again or one["id"] in again[host]] for host in hosts
+        }
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
-            said = list(pool.map(lambda host: self._ask(host, values.asked[host]), hosts))
-        observed = {host: {**one, "resolved": values.resolved[host]} for host, one in zip(hosts, said, strict=True)}
+            said = list(pool.map(lambda host: self._ask(host, checks[host]), hosts))
+        for host, one in zip(hosts, said, strict=True):
+            self._said[host] = amended(self._said[host], one) if host in again else one
+        observed = {host: {**self._said[host], "resolved": values.resolved[host]} for host in hosts}
         return judge(make_case(observed, values.unit, values.groups, waivers=values.waivers))
 
     def _ask(self, host: str, checks: list[dict[str, Any]]) -> Mapping[str, Any]:
@@ -96,6 +106,14 @@ class Asking:
                 self._play(str(playbook), "-e", f"written_to={written}", *words)
                 self._values[key] = Values(**json.loads(written.read_text()))
         return self._values[key]
+
+
+def amended(before: Mapping[str, Any], said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a host said of all checks, with what it says of some of them now."""
+    if "observations" not in before or "observations" not in said:
+        return said
+    now = {one["check"]: one for one in said["observations"]}
+    return {"observations": [now.get(one["check"], one) for one in before["observations"]]}
 
 
 def digest(folder: Path) -> str:

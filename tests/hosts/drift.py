@@ -52,21 +52,33 @@ def red(result: dict[str, Any]) -> dict[str, set[str]]:
     return found
 
 
+def unlike(result: dict[str, Any], drift: Drift) -> dict[str, set[str]]:
+    """The checks, by host, that are red and should not be, or are not and should."""
+    found = red(result)
+    hosts = {one["host"] for one in result["results"]} & {*found, *drift.red}
+    wrong = {host: found.get(host, set()) ^ drift.red.get(host, set()) for host in sorted(hosts)}
+    return {host: checks for host, checks in wrong.items() if checks}
+
+
 def differences(result: dict[str, Any], drift: Drift, whole: bool = False) -> list[str]:
     """What keeps exactly the drift's checks from being red: nothing if they are.
 
     :param whole: all hosts were looked at: exactly the provisions that those checks prove must be red too.
     """
-    found = red(result)
-    wrong = []
-    for one in result["results"]:
-        host, check = one["host"], one["check"]
-        if (check in found.get(host, ())) != (check in drift.red.get(host, ())):
-            why = (one["message"] or {}).get("en", "")  # what is passed needs no words
-            wrong.append(f"{host} {check} is {one['outcome']}: {why} {one['observed']}")
+    otherwise = unlike(result, drift)
+    wrong = [
+        # What is passed needs no words.
+        f"{one['host']} {one['check']} is {one['outcome']}: {(one['message'] or {}).get('en', '')} {one['observed']}"
+        for one in result["results"]
+        if one["check"] in otherwise.get(one["host"], ())
+    ]
     known = {(one["host"], one["check"]) for one in result["results"]}
+    looked_at = {*drift.red} if whole else {host for host, _check in known}
     wrong += [
-        f"{host} has no check {check}" for host in drift.red for check in drift.red[host] if (host, check) not in known
+        f"{host} has no check {check}"
+        for host in drift.red
+        for check in drift.red[host]
+        if host in looked_at and (host, check) not in known
     ]
     if not whole:
         return wrong
