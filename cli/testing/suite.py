@@ -22,8 +22,9 @@ from .steps import Count, Step, Took, as_pytest, as_scenario
 SCENARIOS = CHECKOUT / "molecule"
 AT_ONCE = 3
 """Steps side by side: the tests of a scenario wait for its hosts half of the time, and two cores bear three."""
-LONGEST = ("kernel", "site", "backup")
-"""They take longest, however many hosts they have: a kernel to make, most of the measures, waits for what is broken."""
+LONGEST = ("site", "backup", "kernel", "nat")
+"""They take longest, and begin first, or one would go on alone: most measures are tested on `site`, on `backup` it is
+waited for what is broken, and a kernel may have to be made for `kernel`."""
 
 
 def test(options: argparse.Namespace) -> int:
@@ -31,8 +32,9 @@ def test(options: argparse.Namespace) -> int:
     begun, worked = time.monotonic(), processors_worked()
     names = options.scenarios or ([] if options.quick else longest_first(scenario_names()))
     packages.ensure((packages.LAB_NEEDS if names else {}) | ({} if options.scenarios else packages.TEST_NEEDS))
-    jobs: list[Callable[[], Count]] = [] if options.scenarios else [step.run for step in quick_steps()]
-    jobs += [scenario(name).run for name in names]
+    jobs: list[Callable[[], Count]] = [scenario(name).run for name in names]
+    if not options.scenarios:  # beside the two that take longest
+        jobs[AT_ONCE - 1 : AT_ONCE - 1] = [step.run for step in quick_steps()]
     jobs += [] if options.scenarios or options.quick else [sanity.check, clickhouse.check]
     try:
         total = add_up(side_by_side(lambda job: job(), jobs, at_once=2 if options.quick else AT_ONCE))
@@ -74,13 +76,8 @@ def scenario_names() -> list[str]:
 
 
 def longest_first(names: Iterable[str]) -> list[str]:
-    """What begins last should be short, or it goes on alone: the longest, then those with the most hosts."""
-
-    def place(name: str) -> tuple[int, int]:
-        at = LONGEST.index(name) if name in LONGEST else len(LONGEST)
-        return at, -len(read(SCENARIOS / name / "inventory").hosts)
-
-    return sorted(names, key=place)
+    """Those that take longest in their order, then the others."""
+    return sorted(names, key=lambda name: (LONGEST.index(name) if name in LONGEST else len(LONGEST), name))
 
 
 def scenario(name: str) -> Step:
