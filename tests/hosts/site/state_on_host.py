@@ -107,13 +107,14 @@ def differences(now, wanted, where=""):
     return [one for key in keys for one in differences(now.get(key), wanted.get(key), "%s %s" % (where, key))]
 
 
-def crash_loop(steps):
-    """Lay down one state after the other, each killed before its n-th effect and then laid down again, for all n.
+def crash_loop(steps, every):
+    """Lay down one state after the other, each killed before its n-th effect and then laid down again.
 
     What happens to a file under the name by which it waits is left to the unit tests.
 
     :param steps: the states, the first of which finds a host that has nothing of the measure.
-    :return: how often each step was killed, and what was otherwise than without: sentences.
+    :param int every: from one n to the next.
+    :return: the last effect before which each step was killed, and what was otherwise than without: sentences.
     """
     clean()
     wanted = []
@@ -125,9 +126,9 @@ def crash_loop(steps):
             return {"killed": [], "wrong": ["without being killed: " + done["msg"]]}
         wanted.append(found())
     clean()
-    wrong, killed, number, still = [], [0] * len(steps), 0, len(steps)
+    wrong, killed, number, still = [], [0] * len(steps), 1 - every, len(steps)
     while still and not wrong:
-        number += 1
+        number += every
         for at, step in enumerate(steps[:still]):
             if at:
                 mess()
