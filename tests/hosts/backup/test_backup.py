@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -109,14 +110,27 @@ for method, path in (word.split('=', 1) for word in sys.argv[1:]):
     assert filled.do("repository1", content) == before
 
 
+# Every command line that there is while a command runs.
+COMMAND_LINES = """
+import glob, subprocess, sys, time
+seen, command = set(), subprocess.Popen(sys.argv[1:])
+while command.poll() is None:
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file:
+                seen.add(file.read().replace(b"\\0", b" "))
+        except OSError:
+            pass
+    time.sleep(0.05)
+for line in seen:
+    print(line.decode(errors="replace"))
+sys.exit(command.returncode)
+"""
+
+
 def test_secrets_are_on_no_command_line_and_in_no_log(filled: Lab) -> None:
     secret = filled.do("server", "cat /etc/order82/backup/password").strip()
-    # All the while, one program to a line.
-    lines = filled.do(
-        "server",
-        "systemctl start order82-backup & while kill -0 $! 2>/dev/null; do for one in /proc/[0-9]*/cmdline; do "
-        "tr '\\0' ' ' <$one 2>/dev/null; echo; done; sleep 0.1; done | sort -u",
-    )
+    lines = filled.do("server", f"python3 -c {shlex.quote(COMMAND_LINES)} systemctl start order82-backup")
     assert "restic " in lines
     assert secret not in lines
     assert secret not in filled.do("server", "journalctl -q -o cat --since=-1h")
