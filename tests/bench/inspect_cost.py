@@ -122,7 +122,9 @@ def repeat_checks(roles: Path, names: list[str], number: int) -> None:
     files = {role: roles / role / "checks.yml" for role in {name.partition(".")[0] for name in names}}
     checks = {role: yaml.safe_load(path.read_text(encoding="utf-8")) for role, path in files.items()}
     by_name = {check["id"]: check for entries in checks.values() for check in entries}
-    written = [name for name in names if name in by_name]  # a role's comparison is in no file, and once in an inspection
+    written = [
+        name for name in names if name in by_name
+    ]  # a role's comparison is in no file, and once in an inspection
     for index in range(number - len(names)):
         check = by_name[written[index % len(written)]]
         [(observer, arguments)] = check["observe"].items()
