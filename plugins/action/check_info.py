@@ -3,26 +3,27 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime
 import functools
 import gc
-from collections import ChainMap
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
-from ansible.template import trust_as_template
 
+from ..module_utils.state import manifest
 from ..plugin_utils import collection, host_values
-from ..plugin_utils.checks import ROLES, SITE_ROLE, Check, is_laid_down
+from ..plugin_utils.checks import SITE_ROLE, Check, is_laid_down
 from ..plugin_utils.documents import DataError
 from ..plugin_utils.host_call import HostError, ask_host
 from ..plugin_utils.host_program import OBSERVE, packed_code
 from ..plugin_utils.judge import timestamp
-from ..plugin_utils.resolve import Resolved, resolve
+from ..plugin_utils.resolve import resolve
 from ..plugin_utils.site_table import roles_by_host
-from ..plugin_utils.state_values import resolve_state, without_contents
+from ..plugin_utils.state_values import Engine, resolve_state, without_contents
 
 MODULE = "order82.baseline.check_info"
 
@@ -30,7 +31,7 @@ MODULE = "order82.baseline.check_info"
 # them, and what exists now is left alone by the garbage collection of each (gc.freeze is made for this).
 collection.read_ahead()
 host_values.read_ahead()
-packed_code()
+packed_code(OBSERVE.parts)
 gc.freeze()
 
 
@@ -59,16 +60,35 @@ class ActionModule(ActionBase):
             roles, checks = self._checks(arguments, task_vars)
         except DataError as error:
             raise AnsibleActionFail(str(error)) from error
-        resolved = self._resolve(roles, checks, task_vars)
-        resolved, states = self._with_states(checks, resolved, task_vars)
+        values = host_values.HostValues(roles, task_vars, self._templar)
+        engine = values.engine(str(task_vars.get("inventory_dir") or ""))
+        template = functools.cache(lambda text: engine.template(text, {}))
+        condition = functools.cache(lambda text: engine.condition(text, {}))
+        resolved = [resolve(check, template, condition, engine.errors) for check in checks]
         asked = [
-            {"id": one.id, "observe": {check.observer: states.get(one.id, one.arguments)}}
+            {"id": one.id, "observe": {check.observer: one.arguments}}
             for check, one in zip(checks, resolved, strict=True)
             if one.applies and one.problem is None
         ]
-        result = {"changed": False, "asked": asked} if arguments["resolve_only"] else self._observe(asked, task_vars)
+        compared = {
+            one.id: check.role
+            for check, one in zip(checks, resolved, strict=True)
+            if is_laid_down(check) and one.applies and one.problem is None
+        }
+        # A host takes as long to answer as this takes, so both go on at the same time.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            rendering = pool.submit(contextvars.copy_context().run, _states, compared, engine)
+            result = {"changed": False} if arguments["resolve_only"] else self._ask(asked, task_vars)
+            states, problems = rendering.result()
+        if arguments["resolve_only"]:
+            result["asked"] = [_with_state(one, states) for one in asked]
+        elif "observations" in result:
+            result = self._ask_again(result, asked, states, task_vars)
         result.pop("invocation", None)  # the checks again, and twice as long
-        result["resolved"] = [one.differences(check) for check, one in zip(checks, resolved, strict=True)]
+        result["resolved"] = [
+            one._replace(problem=problems.get(one.id, one.problem)).differences(check)
+            for check, one in zip(checks, resolved, strict=True)
+        ]
         result["started"] = timestamp(started)
         return result
 
@@ -91,37 +111,22 @@ class ActionModule(ActionBase):
                 )
         return roles, [check for check in checks if check.id in arguments["only"]]
 
-    def _resolve(self, roles: list[str], checks: list[Check], task_vars: Mapping) -> list[Resolved]:
-        """Only text of our own files is trusted as a template here, and the same text is worked out once."""
-        defaults: dict[str, object] = {}
-        for role in roles:
-            path = ROLES / role / "defaults" / "main.yml"
-            if path.is_file():
-                defaults.update(self._loader.load_from_file(str(path), trusted_as_template=True) or {})
-        templar = self._templar.copy_with_new_env(available_variables=ChainMap(dict(task_vars), defaults))
-        template = functools.cache(lambda text: templar.template(trust_as_template(text)))
-        condition = functools.cache(lambda text: templar.evaluate_conditional(trust_as_template(text)))
-        return [resolve(check, template, condition, AnsibleError) for check in checks]
-
-    def _with_states(self, checks: list[Check], resolved: list[Resolved], task_vars: Mapping) -> tuple[list, dict]:
-        """Render what each role would lay down now: for the host, not for the report, which it would fill."""
-        wanted = [
-            check.role for check, one in zip(checks, resolved, strict=True) if is_laid_down(check) and one.applies
+    def _ask_again(self, result: dict, asked: list[dict], states: Mapping[str, dict], task_vars: Mapping) -> dict:
+        """A host has compared itself with what it says that it is. Where it is to be another, it is told what."""
+        seen = {one["check"]: one for one in result["observations"]}
+        others = [
+            _with_state(one, states)
+            for one in asked
+            if one["id"] in states and not _was_compared_with(states[one["id"]], seen.get(one["id"]))
         ]
-        values = host_values.HostValues(wanted, task_vars, self._templar)
-        engine = values.engine(str(task_vars.get("inventory_dir") or ""))
-        states, answers = {}, []
-        for check, one in zip(checks, resolved, strict=True):
-            answers.append(one)
-            if is_laid_down(check) and one.applies:
-                try:
-                    state = resolve_state(collection.states()[check.role], engine, present=True, refuse=False)
-                    states[check.id] = {"state": without_contents(state, texts=True)}
-                except DataError as error:
-                    answers[-1] = one._replace(problem=str(error))
-        return answers, states
+        if others:
+            result = self._ask(others, task_vars)
+            if "observations" in result:
+                seen.update((one["check"], one) for one in result["observations"])
+                result["observations"] = list(seen.values())
+        return result
 
-    def _observe(self, asked: list[dict], task_vars: Mapping) -> dict:
+    def _ask(self, asked: list[dict], task_vars: Mapping) -> dict:
         if not asked:
             return {"changed": False, "observations": []}
         try:
@@ -133,3 +138,29 @@ class ActionModule(ActionBase):
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": str(error)}
         return {"changed": False, "observations": answer}
+
+
+def _states(compared: Mapping[str, str], engine: Engine) -> tuple[dict[str, dict], dict[str, str]]:
+    """Render what roles would lay down now: for the host, not for the report, which it would fill.
+
+    :param compared: the role by check.
+    :return: the states by check; and of those that can't be had why, as a sentence.
+    """
+    states, problems = {}, {}
+    for check, role in compared.items():
+        try:
+            states[check] = resolve_state(collection.states()[role], engine, present=True, refuse=False)
+        except DataError as error:
+            problems[check] = str(error)
+    return states, problems
+
+
+def _with_state(one: dict, states: Mapping[str, dict]) -> dict:
+    if one["id"] not in states:
+        return one
+    state = without_contents(states[one["id"]], texts=True)
+    return {**one, "observe": {"laid_down": {**one["observe"]["laid_down"], "state": state}}}
+
+
+def _was_compared_with(state: Mapping, seen: Mapping | None) -> bool:
+    return bool(seen and seen["observed"]) and seen["observed"].get("compared_with") == manifest.digest(state)

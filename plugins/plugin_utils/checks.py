@@ -33,7 +33,7 @@ SITE_ROLE = "site"
 """The name before the point in the ids of a site's own checks, which belong to no role."""
 
 AS_LAID_DOWN = "as_laid_down"
-"""The name of the check that every role with a state.yml has; the inspection gives its observer the state."""
+"""The name of the check that every role with a state.yml has."""
 
 SEVERITIES = ("high", "medium", "low")
 _REQUIRED = ("id", "proves", "observe", "expect", "severity", "why", "by_hand")
@@ -93,7 +93,7 @@ def as_laid_down(role: str) -> Check:
         role,
         ("art14-2", "art14-3", "art14-4"),
         "laid_down",
-        {"state": {}},
+        {"role": role},
         {"differs": {"empty": True}, "altered_programs": {"empty": True}},
         f"{role}_state == 'present'",
         "high",

@@ -25,6 +25,7 @@ MARK = "\norder82-answer:"
 JSON has no line break inside a text, so nothing that was observed can look like it.
 """
 
+_QUICK = 1  # the way to a host is shorter than a better compression takes
 _PROGRAM = """\
 import base64, gc, importlib.machinery, json, os, sys, zlib
 gc.disable()  # it does not run long enough to gain anything by it
@@ -76,7 +77,7 @@ def host_program(question: Question, asked: object) -> bytes:
         module=question.module,
         function=question.function,
         mark=MARK,
-        asked=base64.b64encode(zlib.compress(json.dumps(asked).encode(), 6)).decode(),
+        asked=base64.b64encode(zlib.compress(json.dumps(asked).encode(), _QUICK)).decode(),
     ).encode("ascii")
 
 
@@ -95,10 +96,10 @@ def read_answer(question: Question, stdout: str):
 
 
 @functools.cache
-def packed_code(parts: tuple[str, ...] = ("",)) -> str:
+def packed_code(parts: tuple[str, ...]) -> str:
     """Modules by name, each with whether it is a package: JSON, compressed, Base64.
 
-    :param parts: the folders and files of which they are; all of them by default.
+    :param parts: the folders and files of which they are.
     """
     modules = {PACKAGE: (True, "")}
     for path in sorted(SOURCE.rglob("*.py")):
@@ -108,4 +109,4 @@ def packed_code(parts: tuple[str, ...] = ("",)) -> str:
         names = [PACKAGE, *within.with_suffix("").parts]
         package = names[-1] == "__init__"
         modules[".".join(names[:-1] if package else names)] = (package, path.read_text(encoding="utf-8"))
-    return base64.b64encode(zlib.compress(json.dumps(modules).encode(), 6)).decode()
+    return base64.b64encode(zlib.compress(json.dumps(modules).encode(), _QUICK)).decode()

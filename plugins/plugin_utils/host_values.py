@@ -47,6 +47,11 @@ def _template(path: Path) -> str:
     return trust_as_template(path.read_text(encoding="utf-8"))
 
 
+def _is_plain(value: object) -> bool:
+    """Whether a template that is its name alone would give it back as it is."""
+    return isinstance(value, bool | int | float | str | list | dict) and not has_jinja(value)
+
+
 class HostValues:
     """A host's variables, and below them what the roles say of theirs.
 
@@ -78,8 +83,11 @@ class HostValues:
         return self._templar.copy_with_new_env(available_variables=ChainMap(dict(item), *self._all.maps))
 
     def _work_out(self, value: object) -> None:
-        """Give the variables that a value names theirs, and so on, but for those that change with an item."""
-        if isinstance(value, Mapping):
+        """Give the variables that a value names theirs, and so on, but for those that change with an item.
+
+        What Ansible itself gives is no dict: C(hostvars) would be all variables of all hosts.
+        """
+        if isinstance(value, dict):
             value = list(value.values())
         if isinstance(value, list):
             for one in value:
@@ -101,6 +109,9 @@ class HostValues:
 
     def _holds(self, text: str, item: Mapping) -> bool:
         self._work_out(text)
+        name = text.removeprefix("not ")
+        if not item and isinstance(self._all.get(name), bool):  # as most conditions are
+            return self._all[name] is (name == text)
         return self._with(item).evaluate_conditional(trust_as_template(text))
 
     def _file(self, path: Path, item: Mapping) -> str:
@@ -116,6 +127,9 @@ class HostValues:
                 return item["item"]
             if isinstance(item["item"], str):
                 text = text.replace("{{ item }}", item["item"])
+        named = _BARE.fullmatch(text)
+        if named and _is_plain(self._all.get(named[1])):
+            return self._all[named[1]]
         text = _BARE.sub(self._plain, text)
         if not has_jinja(text):
             return text

@@ -7,6 +7,7 @@ A secret's text is not in it, only its hash. All else is, so that it can be put 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 
@@ -69,6 +70,15 @@ def _is_ours(document):
 
 def _texts(value):
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def digest(state):
+    """One number for all of a state but the texts of its files, of which it has the hashes.
+
+    :return: SHA-256, hexadecimal.
+    """
+    files = [{key: value for key, value in entry.items() if key != "content"} for entry in state["files"]]
+    return hashlib.sha256(json.dumps(dict(state, files=files), sort_keys=True).encode()).hexdigest()
 
 
 def what_counts(state):
