@@ -5,12 +5,19 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils import nat_plan as plans
 from ..plugin_utils.documents import DataError
+
+
+def _plans():
+    """As in judge.py: each of Ansible's workers loads this file, and few have a plan."""
+    from ..plugin_utils import nat_plan as plans
+
+    return plans
 
 
 def nat_plan(pools) -> dict:
     """Compute the plan of pools; see nat_plan.yml."""
+    plans = _plans()
     try:
         computed = plans.compute(pools)
     except DataError as error:
@@ -52,7 +59,7 @@ def nat_owner(address, plan, *, port=None) -> list:
 
 def _owners(pool: dict, asked) -> list[tuple[str, int, int]]:
     if pool["mode"] == "prefix":
-        own = plans.behind_prefix(pool["inside"][0], pool["public"][0], asked)
+        own = _plans().behind_prefix(pool["inside"][0], pool["public"][0], asked)
         return [(own, 0, 65535)] if own else []
     if str(asked) not in pool["addresses"]:
         return []
@@ -69,7 +76,7 @@ def _owners(pool: dict, asked) -> list[tuple[str, int, int]]:
 
 def _address(text):
     try:
-        return plans.address(text)
+        return _plans().address(text)
     except DataError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -9,7 +9,7 @@ from .. import processes
 from ..state import files, laying, manifest
 from ..state.errors import StateError
 from ..state.host import Host
-from ._registry import ObservationError
+from ._registry import ObservationError, side_by_side
 
 _VERIFY_SECONDS = 120  # and some for the rest: the observer has 150
 _NOTHING = {"differs": ["it has no manifest here"], "differences": {}, "altered_programs": [], "compared_with": ""}
@@ -18,18 +18,28 @@ _PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "
 
 def laid_down(role, state):
     """Compare one measure."""
-    state = state or _as_noted(role)
-    return _compared(state, Host(), _altered([state])) if state else _NOTHING
+    return _with_programs(Host(), [state or _as_noted(role)])[0]
 
 
 def all_laid_down(asked):
-    """Of all measures: systemd and dpkg are asked once."""
-    host, states = Host(), [one["state"] or _as_noted(one["role"]) for one in asked]
+    """The same of all measures: systemd and dpkg are asked once."""
+    return _with_programs(Host(), [one["state"] or _as_noted(one["role"]) for one in asked])
+
+
+def _with_programs(host, states):
+    """Compare while dpkg reads all programs."""
     there = [state for state in states if state]
-    with contextlib.suppress(StateError):  # each will say so
-        host.units([entry["name"] for state in there for entry in state["units"]])
-    altered = _altered(there)
-    return [_compared(state, host, altered and _altered([state])) if state else _NOTHING for state in states]
+
+    def compare():
+        with contextlib.suppress(StateError):  # each will say so
+            host.units([entry["name"] for state in there for entry in state["units"]])
+        return [_compared(state, host) if state else dict(_NOTHING) for state in states]
+
+    found, altered = side_by_side(lambda look: look(), [compare, lambda: _altered(there)])
+    if altered:
+        for facts, state in zip(found, states):
+            facts["altered_programs"] = _altered([state]) if state else []
+    return found
 
 
 def _as_noted(role):
@@ -41,7 +51,7 @@ def _as_noted(role):
     return known and known["state"]
 
 
-def _compared(state, host, altered):
+def _compared(state, host):
     differs = laying.look(state, host, inspecting=True)["differs"]
     try:
         found = files.differences(host, state)
@@ -52,7 +62,7 @@ def _compared(state, host, altered):
     return {
         "differs": list(dict.fromkeys(differs)),
         "differences": {path: text for path, text in shown.items() if text},
-        "altered_programs": altered,
+        "altered_programs": [],
         "compared_with": manifest.digest(state),
     }
 

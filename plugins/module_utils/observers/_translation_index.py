@@ -18,6 +18,8 @@ _SOON_SECONDS = 1800  # a day that was built since then may still be on its way
 
 
 def nat_index(index):
+    """The index, and its answer to a question."""
+    index = index or location.INDEX
     store = record_settings.load().store
     days = catalogue.load(index)
     known = {day.name for day in days}
@@ -53,6 +55,8 @@ def _example(store, index, days):
 
 
 def nat_published(index):
+    """What an object store has of it."""
+    index = index or location.INDEX
     here = catalogue.load(index)
     where = location.at("s3:")
     try:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from ..nat.index import location
 from ._registry import Argument, Observer, later
 
 OBSERVERS = {
     "nat_index": Observer(
         look=later("_translation_index", "nat_index"),
         text="the index of NAT records on a collector, and its answer to a question whose answer is known",
-        arguments={"index": Argument(str, "the index's folder", location.INDEX)},
+        arguments={"index": Argument(str, "the index's folder; by default the collector's own")},
         facts={
             "missing_days": "list: days that have records and no index",
             "built_seconds": "int: how long ago a part was built last, -1 if never",
@@ -23,7 +22,7 @@ OBSERVERS = {
     "nat_published": Observer(
         look=later("_translation_index", "nat_published"),
         text="what an object store has of the index of NAT records on this collector",
-        arguments={"index": Argument(str, "the index's folder", location.INDEX)},
+        arguments={"index": Argument(str, "the index's folder; by default the collector's own")},
         facts={
             "said": "str: why the object store can't be read; empty where it can",
             "behind_seconds": "int: by how much its newest day was built earlier than here, -1 if it can't be read",
