@@ -117,6 +117,10 @@ class HostValues:
     def _file(self, path: Path, item: Mapping) -> str:
         text = _template(path)
         self._work_out(text)
+        if not item:
+            plain = _BARE.sub(self._plain, text)  # half of all templates are a text with names in it
+            if not has_jinja(plain) and "{#" not in plain:
+                return plain
         return str(self._with(item).template(text, escape_backslashes=False, overrides=_TRIM))
 
     def _filled(self, text: str, item: Mapping) -> object:
@@ -140,9 +144,9 @@ class HostValues:
         return self._seen[text]
 
     def _plain(self, named: re.Match) -> str:
-        """The value of a variable that is a text without Jinja; or else its name as it was."""
+        """The value of a variable that is a number, or a text without Jinja; or else its name as it was."""
         value = self._all.get(named[1])
-        return value if isinstance(value, str) and not has_jinja(value) else named[0]
+        return str(value) if isinstance(value, int | str) and not has_jinja(value) else named[0]
 
 
 def read_ahead() -> None:
