@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes an inspection's report on the controller. No host is touched, nothing is forked."""
+"""From what an inspection has seen of all hosts to its report, on the controller; no host is touched."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +10,11 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.documents import ROOT
+from ..plugin_utils.documents import ROOT, DataError
+from ..plugin_utils.inspection import make_case
+from ..plugin_utils.judge import Case, judge
 from ..plugin_utils.render_html import render_html
+from ..plugin_utils.render_json import render_json
 from ..plugin_utils.render_junit import render_junit
 from ..plugin_utils.report_files import write_report
 
@@ -26,31 +28,36 @@ def default_directory() -> Path:
 
 
 class ActionModule(ActionBase):
-    """A result of the judge in, a folder out."""
+    """What was registered for each host in, a folder out."""
 
-    _VALID_ARGS = frozenset(("result", "directory"))
+    _VALID_ARGS = frozenset(("observed", "unit", "waivers", "extra_checks", "site", "directory"))
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):
-        """Render, write, and fail with one sentence per problem.
+        """Judge, render, write, and fail with one sentence per problem.
 
         :return: path and number of problems; C(failed) with C(msg) if there are any.
         """
         super().run(tmp, task_vars)
         _validated, arguments = self.validate_argument_spec(
             argument_spec={
-                "result": {"type": "str", "required": True},
+                "observed": {"type": "str", "required": True},
+                # Whoever reads these two says what is wrong with them, and where.
+                "unit": {"type": "raw", "required": True},
+                "waivers": {"type": "raw"},
+                "extra_checks": {"type": "path"},
+                "site": {"type": "path"},
                 "directory": {"type": "path", "default": str(default_directory())},
             }
         )
         try:
-            result = json.loads(arguments["result"])
-            summary = result["summary"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise AnsibleActionFail("result is not what the filter order82.baseline.judge gives") from error
+            result = judge(self._case(arguments, task_vars))
+        except DataError as error:
+            raise AnsibleActionFail(str(error)) from error
+        summary = result["summary"]
         directory = Path(os.path.abspath(arguments["directory"]))
-        path = None if self._task.check_mode else self._write(arguments["result"], result, directory)
+        path = None if self._task.check_mode else self._write(result, directory)
         where = f"The report is {path / 'index.html'}" if path else "In check mode no report is written"
         alarms = summary["alarms"]
         answer = {"changed": False, "path": str(path) if path else None, "problems": len(alarms)}
@@ -67,12 +74,28 @@ class ActionModule(ActionBase):
             "msg": f"The inspection found {len(alarms)} problem{'s' if len(alarms) > 1 else ''}. {where}.",
         }
 
-    def _write(self, text: str, result: Mapping, directory: Path) -> Path:
+    def _case(self, arguments: Mapping, task_vars: Mapping) -> Case:
+        # Results of modules hold no templates, and raw_get spares Ansible the search for them.
+        found = {host: task_vars["hostvars"].raw_get(host) for host in task_vars["ansible_play_hosts_all"]}
+        return make_case(
+            {host: variables.get(arguments["observed"]) for host, variables in found.items()},
+            arguments["unit"],
+            task_vars["groups"],
+            waivers=arguments["waivers"],
+            extra_checks=Path(arguments["extra_checks"]) if arguments["extra_checks"] else None,
+            site=Path(arguments["site"]) if arguments["site"] else None,
+        )
+
+    def _write(self, result: Mapping, directory: Path) -> Path:
         try:
             return write_report(
                 directory,
                 result["finished"].replace(":", ""),
-                {"result.json": text, "index.html": render_html(result), "junit.xml": render_junit(result)},
+                {
+                    "result.json": render_json(result),
+                    "index.html": render_html(result),
+                    "junit.xml": render_junit(result),
+                },
             )
         except OSError as error:
             raise AnsibleActionFail(f"the report can't be written to {directory}: {error}") from error

@@ -9,7 +9,7 @@ from ..plugin_utils.documents import DataError
 
 
 def _plans():
-    """As in judge.py: each of Ansible's workers loads this file, and few have a plan."""
+    """Each of Ansible's workers loads all files of filters for any of them, and few have a plan."""
     from ..plugin_utils import nat_plan as plans
 
     return plans

@@ -13,7 +13,7 @@ module: check_info
 short_description: Observe on a host what the checks of its roles are about
 description:
   - Looks at everything that the checks of a host ask for, in one call, and reports facts without a verdict.
-    The filter P(order82.baseline.judge#filter) turns them into outcomes.
+    M(order82.baseline.report) turns them into outcomes.
   - In a playbook the action plugin of the same name runs first, on the controller. It finds the host's roles in the
     table of the site, loads their checks, gives every Jinja expression in them its value for this host, and sends
     all of them in one call.

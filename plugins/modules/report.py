@@ -7,8 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report
-short_description: Write the report of an inspection, and fail if something is not in order
+short_description: Judge what an inspection has seen, write its report, and fail if something is not in order
 description:
+  - Takes what M(order82.baseline.check_info) reported for each host of the play, and gives every check and every
+    provision of the law one outcome.
   - Writes C(result.json), C(index.html) and C(junit.xml) into a new folder named after the time (UTC), whole or not at
     all, and lets the link C(latest) beside it point there.
   - Works on the controller only; no host is touched. Run it once for all hosts.
@@ -17,10 +19,27 @@ description:
 version_added: 0.1.0
 author: The order82.baseline authors (@order82)
 options:
-  result:
-    description: What the filter P(order82.baseline.judge#filter) gave.
+  observed:
+    description: The name of the variable in which each host's result of M(order82.baseline.check_info) was registered.
     type: str
     required: true
+  unit:
+    description: Who is bound, with the keys C(name), C(types) and C(services); usually the variable C(order82_unit).
+    type: dict
+    required: true
+  waivers:
+    description:
+      - Accepted exceptions; usually the variable C(order82_waivers). A list of mappings with C(check), C(hosts),
+        C(reason), C(owner) and C(expires) (the last day on which it holds, as YYYY-MM-DD).
+    type: list
+    elements: dict
+    default: []
+  extra_checks:
+    description: The file that was given to M(order82.baseline.check_info), if there was one.
+    type: path
+  site:
+    description: The playbook that says which hosts get which roles; by default C(playbooks/site.yml) of the collection.
+    type: path
   directory:
     description:
       - Where the reports are kept; a relative path starts at the folder in which Ansible was started.
@@ -39,8 +58,8 @@ attributes:
 EXAMPLES = r"""
 - name: Judge, write the report, and say what fails
   order82.baseline.report:
-    result: "{{ hostvars | order82.baseline.judge(hosts=ansible_play_hosts_all, observed='seen', unit=order82_unit,
-                                                  groups=groups) }}"
+    observed: seen
+    unit: "{{ order82_unit }}"
   run_once: true
   delegate_to: localhost
 """
