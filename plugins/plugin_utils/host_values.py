@@ -12,11 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ansible.errors import AnsibleError
-from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from .checks import ROLES
-from .documents import has_jinja
+from .documents import has_jinja, parse_yaml, read_text, shown
 from .state_values import Engine
 
 _MANAGED = {"ansible_managed": "Ansible managed"}
@@ -38,8 +37,16 @@ def role_files(role: str, facts: Mapping) -> list[Path]:
 
 @functools.cache
 def _read(path: Path) -> Mapping:
+    return _trusted(parse_yaml(read_text(path), shown(path))) or {}
+
+
+def _trusted(value: object) -> object:
     """Only text of our own files is trusted as a template."""
-    return DataLoader().load_from_file(str(path), trusted_as_template=True) or {}
+    if isinstance(value, dict):
+        return {key: _trusted(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_trusted(one) for one in value]
+    return trust_as_template(value) if isinstance(value, str) else value
 
 
 @functools.cache
