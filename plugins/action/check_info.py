@@ -29,7 +29,7 @@ MODULE = "order82.baseline.check_info"
 
 # Ansible imports this once and then forks a process for every host and task. What is read here is read once for all of
 # them, and what exists now is left alone by the garbage collection of each (gc.freeze is made for this).
-collection.read_ahead()
+collection.read_ahead(collection.role_checks, collection.site_table, collection.states, collection.version)
 host_values.read_ahead()
 packed_code(OBSERVE.parts)
 gc.freeze()

@@ -30,7 +30,7 @@ RUN = uuid.uuid4().hex
 """Of this run of Ansible, which imports this once. What an earlier one left in a cache of facts is another's."""
 
 # As in check_info: read once, before Ansible forks a process for every host and task.
-collection.read_ahead()
+collection.read_ahead(collection.site_table, collection.states)
 host_values.read_ahead()
 packed_code(LAY_DOWN.parts)
 zipapp()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from .checks import SITE_ROLE, Check, load_checks, load_roles
@@ -46,10 +47,8 @@ def version() -> str:
     return str(json.loads(read_text(ROOT / "MANIFEST.json"))["collection_info"]["version"])
 
 
-def read_ahead() -> None:
-    """Read everything now. What is wrong with a file is said later, by whoever uses it."""
-    with contextlib.suppress(DataError):
-        role_checks()
-        site_table()
-        states()
-        version()
+def read_ahead(*readers: Callable[[], object]) -> None:
+    """Read now what these functions read. What is wrong with a file is said later, by whoever uses it."""
+    for read in readers:
+        with contextlib.suppress(DataError):
+            read()
