@@ -11,21 +11,25 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
+from ansible.errors import AnsibleActionFail
 
+from ..module_utils.observers import OBSERVERS
 from ..module_utils.state import manifest
 from ..plugin_utils import collection, host_values
+from ..plugin_utils.bounds import Bounds
 from ..plugin_utils.checks import SITE_ROLE, Check, is_laid_down
 from ..plugin_utils.documents import DataError
-from ..plugin_utils.host_call import HostError, ask_host
+from ..plugin_utils.host_call import HostAction, HostError, UnreachableError
 from ..plugin_utils.host_program import OBSERVE, packed_code
 from ..plugin_utils.judge import timestamp
 from ..plugin_utils.resolve import resolve
 from ..plugin_utils.site_table import roles_by_host
 from ..plugin_utils.state_values import Engine, resolve_state, without_contents
 
-MODULE = "order82.baseline.check_info"
+ANSWER_BYTES = 4 * 2**20
+"""So much a host may print: 600 times what one of the lab does; a collector of ten thousand hosts half a megabyte."""
+GRACE_SECONDS = 60
+"""So long a host may take beside the observer that may take longest: to be reached, and to start Python."""
 
 # Ansible imports this once and then forks a process for every host and task. What is read here is read once for all of
 # them, and what exists now is left alone by the garbage collection of each (gc.freeze is made for this).
@@ -35,10 +39,10 @@ packed_code(OBSERVE.parts)
 gc.freeze()
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Reads no more of the host than its variables, until the one call."""
 
-    _VALID_ARGS = frozenset(("site", "extra_checks", "only", "resolve_only"))
+    _VALID_ARGS = frozenset(("site", "extra_checks", "only", "resolve_only", "answer_seconds", "answer_bytes"))
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):
@@ -54,6 +58,8 @@ class ActionModule(ActionBase):
                 "extra_checks": {"type": "path"},
                 "only": {"type": "list", "elements": "str"},
                 "resolve_only": {"type": "bool", "default": False},
+                "answer_seconds": {"type": "int"},
+                "answer_bytes": {"type": "int", "default": ANSWER_BYTES},
             }
         )
         try:
@@ -70,6 +76,7 @@ class ActionModule(ActionBase):
             for check, one in zip(checks, resolved, strict=True)
             if one.applies and one.problem is None
         ]
+        self._bounds = Bounds(arguments["answer_seconds"] or GRACE_SECONDS + _longest(asked), arguments["answer_bytes"])
         compared = {
             one.id: check.role
             for check, one in zip(checks, resolved, strict=True)
@@ -84,7 +91,6 @@ class ActionModule(ActionBase):
             result["asked"] = [_with_state(one, states) for one in asked]
         elif "observations" in result:
             result = self._ask_again(result, asked, states, task_vars)
-        result.pop("invocation", None)  # the checks again, and twice as long
         result["resolved"] = [
             one._replace(problem=problems.get(one.id, one.problem)).differences(check)
             for check, one in zip(checks, resolved, strict=True)
@@ -127,17 +133,19 @@ class ActionModule(ActionBase):
         return result
 
     def _ask(self, asked: list[dict], task_vars: Mapping) -> dict:
-        if not asked:
-            return {"changed": False, "observations": []}
+        """Nothing of what the host says is a key of the result."""
         try:
-            answer = ask_host(self, OBSERVE, asked, task_vars)
-            if answer is None:
-                return self._execute_module(module_name=MODULE, module_args={"checks": asked}, task_vars=task_vars)
+            seen = self.ask(OBSERVE, asked, task_vars, self._bounds) if asked else []
+        except UnreachableError as error:
+            return {"unreachable": True, "msg": str(error)}
         except HostError as error:
             return {"failed": True, "msg": str(error)}
-        except AnsibleConnectionFailure as error:
-            return {"unreachable": True, "msg": str(error)}
-        return {"changed": False, "observations": answer}
+        return {"changed": False, "observations": seen}
+
+
+def _longest(asked: list[dict]) -> float:
+    """How long the observer may take that may take longest (seconds)."""
+    return max((OBSERVERS[name].seconds for one in asked for name in one["observe"]), default=0)
 
 
 def _states(compared: Mapping[str, str], engine: Engine) -> tuple[dict[str, dict], dict[str, str]]:

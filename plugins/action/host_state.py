@@ -7,23 +7,29 @@ import gc
 import uuid
 from collections.abc import Mapping, Sequence
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
+from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils import collection, host_values
+from ..plugin_utils.bounds import Bounds
 from ..plugin_utils.documents import DataError
-from ..plugin_utils.host_call import HostError, ask_host
+from ..plugin_utils.host_call import HostAction, HostError, UnreachableError
 from ..plugin_utils.host_program import LAY_DOWN, packed_code
 from ..plugin_utils.host_zipapp import zipapp
 from ..plugin_utils.site_table import roles_by_host
 from ..plugin_utils.state import nothing_of, refuse_claims
 from ..plugin_utils.state_values import resolve_state, without_contents
+from ..plugin_utils.visible import one_line
 
-MODULE = "order82.baseline.host_state"
 SURVEY = "_order82_survey"
 """The variable that says what was found of each role when the host was looked at (roles/order82/tasks/once.yml)."""
 CHANGED = "order82_changed"
 """The fact that names the run in which something was changed since: what was found does not count any more."""
+ANSWER_SECONDS = 4 * 3600
+"""So long a host may take to lay down a measure: packages may take half an hour, a unit's first start two hours."""
+ANSWER_BYTES = 64 * 2**20
+"""So much it may say of it: with --diff the texts of all files of a measure, before and after."""
+MESSAGE = 4000
+"""So many characters of why it could not be laid down, and of what was done before."""
 WORDS = ("present", "absent", "impossible")
 """What a role's state may be; the last only where the role says when it is (audit_trail)."""
 RUN = uuid.uuid4().hex
@@ -37,7 +43,7 @@ zipapp()
 gc.freeze()
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Renders here; writes, compares and restarts there."""
 
     _VALID_ARGS = frozenset(("role", "whole_site"))
@@ -79,7 +85,13 @@ class ActionModule(ActionBase):
             },
             "look": [without_contents(one) for one in states if one is not mine],
         }
-        return self._result(self._ask(request, task_vars))
+        try:
+            answer = self.ask(LAY_DOWN, request, task_vars, Bounds(ANSWER_SECONDS, ANSWER_BYTES))
+        except UnreachableError as error:
+            return {"unreachable": True, "msg": str(error)}
+        except HostError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return self._result(answer)
 
     def _roles(self, task_vars: Mapping) -> list[str]:
         groups = {name: [task_vars["inventory_hostname"]] for name in ("all", *task_vars["group_names"])}
@@ -104,21 +116,10 @@ class ActionModule(ActionBase):
                 found.append(resolve_state(nothing_of(state), engine, present=False))
         return found
 
-    def _ask(self, request: Mapping, task_vars: Mapping) -> dict:
-        try:
-            answer = ask_host(self, LAY_DOWN, request, task_vars)
-        except HostError as error:
-            raise AnsibleActionFail(str(error)) from error
-        except AnsibleConnectionFailure as error:
-            return {"brought": {"unreachable": True, "msg": str(error)}, "looks": {}}
-        if answer is not None:
-            return answer
-        result = self._execute_module(module_name=MODULE, module_args={"request": request}, task_vars=task_vars)
-        return result.get("answer") or {"brought": result, "looks": {}}
-
     def _result(self, answer: Mapping) -> dict:
         result = dict(answer["brought"])
-        result.pop("invocation", None)
+        if "msg" in result:  # lines of its own could look like Ansible's
+            result["msg"] = one_line(result["msg"], MESSAGE)
         if not (self._task.diff or self._play_context.diff):
             result.pop("diff", None)
         roles = {role: look["answers"] for role, look in answer["looks"].items() if not look["differs"]}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
@@ -17,14 +17,24 @@ from ..plugin_utils.render_html import render_html
 from ..plugin_utils.render_json import render_json
 from ..plugin_utils.render_junit import render_junit
 from ..plugin_utils.report_files import write_report
+from ..plugin_utils.settings import refuse_facts_as_variables
+from ..plugin_utils.visible import one_line
 
 SENTENCES = 100
 """So many problems are listed on the terminal; the report has all of them."""
+CHARACTERS = 2000
+"""So much of each: the report has the whole."""
 
 
 def default_directory() -> Path:
     """Where reports go if nobody says: into the checkout; for an installed collection, where Ansible was started."""
     return (ROOT if (ROOT / "galaxy.yml").is_file() else Path.cwd()) / "reports"
+
+
+def lines(alarms: Sequence[Mapping[str, str]]) -> list[str]:
+    """What a terminal is told of the problems: one line each."""
+    told = [f"- {one_line(alarm['en'], CHARACTERS)}" for alarm in alarms[:SENTENCES]]
+    return told + ([f"- and {len(alarms) - SENTENCES} more, see the report"] if len(alarms) > SENTENCES else [])
 
 
 class ActionModule(ActionBase):
@@ -52,6 +62,7 @@ class ActionModule(ActionBase):
             }
         )
         try:
+            refuse_facts_as_variables()
             result = judge(self._case(arguments, task_vars))
         except DataError as error:
             raise AnsibleActionFail(str(error)) from error
@@ -64,10 +75,8 @@ class ActionModule(ActionBase):
         if summary["ok"]:
             return {**answer, "msg": f"{where}.", "_ansible_verbose_always": True}
         # Ansible shows a failed task's message twice, so the sentences come before it and only once.
-        for alarm in alarms[:SENTENCES]:
-            self._display.display(f"- {alarm['en']}", color="red", stderr=True)
-        if len(alarms) > SENTENCES:
-            self._display.display(f"- and {len(alarms) - SENTENCES} more, see the report", color="red", stderr=True)
+        for line in lines(alarms):
+            self._display.display(line, color="red", stderr=True)
         return {
             **answer,
             "failed": True,

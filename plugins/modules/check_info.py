@@ -23,19 +23,10 @@ author: The order82.baseline authors (@order82)
 options:
   checks:
     description:
-      - The checks to observe, with all values in place. The action plugin fills it in, so leave it out in a playbook.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      id:
-        description: The check's id.
-        type: str
-        required: true
-      observe:
-        description: One observer, with its arguments.
-        type: dict
-        required: true
+      - The checks to observe, with all values in place, as a list of dicts with C(id) and C(observe) (one observer
+        with its arguments). The action plugin fills it in, so leave it out in a playbook.
+    type: json
+    default: '[]'
   site:
     description:
       - The playbook that says which hosts get which roles. Only the action plugin reads it.
@@ -56,6 +47,17 @@ options:
       - Ask no host, and give back what would be asked, for who asks in another way. Only the action plugin reads it.
     type: bool
     default: false
+  answer_seconds:
+    description:
+      - So many seconds the host has for its answer, from the connection on; then it is an error of its checks. Only
+        the action plugin reads it.
+      - By default a minute more than the observer may take that may take longest.
+    type: int
+  answer_bytes:
+    description:
+      - So many bytes the host may print; more is an error of its checks. Only the action plugin reads it.
+    type: int
+    default: 4194304
 attributes:
   check_mode:
     description: Runs the same in check mode, as it changes nothing.
@@ -88,10 +90,10 @@ observations:
       description: The check's id.
       type: str
     observed:
-      description: The observer's facts by name, or nothing if it could not look.
+      description: The observer's facts by name, or nothing if it could not look. Text in it is without controls.
       type: dict
     error:
-      description: Why it could not look, in one sentence, or nothing.
+      description: Why it could not look, or why its answer is none, in one sentence; or nothing.
       type: str
     at:
       description: When it looked, by the host's own clock (RFC 3339, UTC).
@@ -132,6 +134,8 @@ started:
   returned: always, from a playbook
   type: str
 """
+
+import json
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.order82.baseline.plugins.module_utils.looking import look
@@ -193,20 +197,17 @@ def main():
     """Run as a module."""
     module = AnsibleModule(
         argument_spec={
-            "checks": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {"id": {"type": "str", "required": True}, "observe": {"type": "dict", "required": True}},
-            },
+            "checks": {"type": "json", "default": "[]"},
             "site": {"type": "path"},
             "extra_checks": {"type": "path"},
             "only": {"type": "list", "elements": "str"},
             "resolve_only": {"type": "bool", "default": False},
+            "answer_seconds": {"type": "int"},
+            "answer_bytes": {"type": "int", "default": 4194304},
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, observations=look(module.params["checks"]))
+    module.exit_json(changed=False, observations=look(json.loads(module.params["checks"])))
 
 
 if __name__ == "__main__":

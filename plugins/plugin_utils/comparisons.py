@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from .documents import brief, kind_of
 
+LONGEST = 10_000
+"""So many characters are matched at most: a text comes from a host, and a pattern may take the square of its length."""
+
 
 class ComparisonError(ValueError):
     """The two values can't be compared: this says nothing about the host, so the outcome is C(error), not C(fail)."""
@@ -99,6 +102,8 @@ def _matches(observed: object, expected: object) -> bool:
             f"matches needs two texts, got a {kind_of(observed)} ({brief(observed)}) and a "
             f"{kind_of(expected)} ({brief(expected)})"
         )
+    if len(observed) > LONGEST:
+        raise ComparisonError(f"a text of {len(observed)} characters is too long to be matched, {LONGEST} are not")
     try:
         return re.fullmatch(expected, observed) is not None
     except re.error as error:

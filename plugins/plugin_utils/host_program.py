@@ -12,18 +12,14 @@ import base64
 import functools
 import json
 import zlib
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from .documents import ROOT
+from .host_answer import MARK, observations, state_result
 
 SOURCE = ROOT / "plugins" / "module_utils"
 PACKAGE = "order82_baseline"
-MARK = "\norder82-answer:"
-"""Stands before the answer, so that what a login script prints does no harm.
-
-JSON has no line break inside a text, so nothing that was observed can look like it.
-"""
-
 _QUICK = 1  # the way to a host is shorter than a better compression takes
 _PROGRAM = """\
 import base64, gc, importlib.machinery, json, os, sys, zlib
@@ -51,17 +47,30 @@ class Question(NamedTuple):
 
     C(module) and C(function): where the function to call stands, and its name.
     C(parts): the folders and files of C(plugins/module_utils) that it needs.
-    C(answers): the type of its answer.
+    C(read): takes its answer and what was asked, and gives back what of it is as it must be; raises AnswerError.
+    C(plugin), C(argument) and C(returns): the module of ours that asks the same, how it takes the question (as JSON)
+    and under which key it returns the answer.
     """
 
     module: str
     function: str
     parts: tuple[str, ...]
-    answers: type
+    read: Callable[[object, Any], Any]
+    plugin: str
+    argument: str
+    returns: str
 
 
-OBSERVE = Question("looking", "look", ("",), list)
-LAY_DOWN = Question("state.request", "carry_out", ("state", "processes.py", "journal.py"), dict)
+OBSERVE = Question("looking", "look", ("",), observations, "order82.baseline.check_info", "checks", "observations")
+LAY_DOWN = Question(
+    "state.request",
+    "carry_out",
+    ("state", "processes.py", "journal.py"),
+    state_result,
+    "order82.baseline.host_state",
+    "request",
+    "answer",
+)
 
 
 def host_program(question: Question, asked: object) -> bytes:
@@ -78,20 +87,6 @@ def host_program(question: Question, asked: object) -> bytes:
         mark=MARK,
         asked=base64.b64encode(zlib.compress(json.dumps(asked).encode(), _QUICK)).decode(),
     ).encode("ascii")
-
-
-def read_answer(question: Question, stdout: str):
-    """Take the answer out of what the program printed.
-
-    :raises ValueError: it is not there.
-    """
-    _before, mark, answer = stdout.rpartition(MARK)
-    if not mark:
-        raise ValueError("the program on the host gave no answer")
-    found = json.loads(answer.partition("\n")[0])
-    if not isinstance(found, question.answers):
-        raise ValueError(f"the program on the host answered with no {question.answers.__name__}")
-    return found
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 
 from .comparisons import value_in_words
+from .visible import visible
 
 WORDS = {
     "pass": ("通过", "pass"),
@@ -29,26 +30,10 @@ SIGNS = {
 SEVERITIES = {"high": ("高", "high"), "medium": ("中", "medium"), "low": ("低", "low")}
 _HOLDS = {True: ("yes", "\u2713"), False: ("no", "\u2717"), None: ("dim", "?")}
 
-# Shown as written codes: control characters, and what turns the direction of text or hides itself in it.
-_UNSEEN = {
-    code: f"\\u{code:04x}"
-    for start, end in (
-        (0x00, 0x20),
-        (0x7F, 0xA0),
-        (0xAD, 0xAE),
-        (0x200B, 0x2010),
-        (0x2028, 0x202F),
-        (0x2060, 0x2070),
-        (0xFEFF, 0xFF00),
-    )
-    for code in range(start, end)
-    if code != 0x0A
-}
-
 
 def text(value: object) -> str:
     """Text for the page: what is markup, a control or an invisible character is shown and does nothing."""
-    return html.escape(str(value).translate(_UNSEEN), quote=True)
+    return html.escape(visible(str(value)), quote=True)
 
 
 def two(zh: object, en: object, tag: str = "span") -> str:

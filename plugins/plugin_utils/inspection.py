@@ -12,10 +12,12 @@ from .judge import Case
 from .outcomes import HostRun, Seen
 from .site_table import match_hosts, roles_by_host
 from .unit import read_unit
+from .visible import one_line
 from .waivers import read_waivers
 
 INSPECTED = "all:!unmanaged"
 """The hosts that playbooks/inspect.yml is about, if it is not limited."""
+_MESSAGE = 1000  # so many characters of why a host gave no answer
 
 
 def make_case(
@@ -60,27 +62,24 @@ def make_case(
 
 
 def read_run(result: object) -> HostRun:
-    """Read one host's result of check_info. What it does not hold counts as not seen, never as good."""
-    if not isinstance(result, Mapping) or not ({"observations", "unreachable", "failed"} & set(result)):
+    """Read one host's result of check_info, which let nothing through but what was asked for (host_answer).
+
+    What it does not hold counts as not seen, never as good.
+    """
+    if not isinstance(result, Mapping):
         return HostRun("broken", "no result came back", {}, {})
     resolved = {
         str(one["id"]): _native({key: value for key, value in one.items() if key != "id"})
         for one in result.get("resolved") or ()
     }
-    message = " ".join(str(_native(result.get("msg") or "")).split())
+    message = one_line(str(result.get("msg") or ""), _MESSAGE)
     if result.get("unreachable"):
         return HostRun("unreachable", message or "no reason was given", resolved, {})
     if result.get("failed"):
         return HostRun("broken", message or "no reason was given", resolved, {})
-    seen = {}
-    for one in result.get("observations") or ():
-        if isinstance(one, Mapping) and isinstance(one.get("check"), str):
-            facts, error, at = (_native(one.get(key)) for key in ("observed", "error", "at"))
-            seen[str(one["check"])] = Seen(
-                facts if isinstance(facts, dict) else None,
-                error if error is None else str(error),
-                at if at is None else str(at),
-            )
+    if "observations" not in result:
+        return HostRun("broken", "no result came back", resolved, {})
+    seen = {one["check"]: Seen(one["observed"], one["error"], one["at"]) for one in _native(result["observations"])}
     return HostRun("seen", "", resolved, seen)
 
 
@@ -92,7 +91,7 @@ def _moment(text: object) -> datetime.datetime | None:
 
 
 def _native(value: object) -> object:
-    """Plain dicts, lists and scalars: Ansible's own kinds of them stay behind, and text that no file could hold too."""
+    """Plain dicts, lists and scalars: Ansible's own kinds of them stay behind."""
     if isinstance(value, Mapping):
         return {str(key): _native(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -102,4 +101,4 @@ def _native(value: object) -> object:
     for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
-    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    return str(value)

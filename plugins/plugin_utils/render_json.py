@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from .visible import visible
+
 
 def render_json(result: Mapping[str, object]) -> str:
     """Write the judge's result as a JSON document; its schema is docs/result.schema.json."""
@@ -20,4 +22,4 @@ def render_json(result: Mapping[str, object]) -> str:
 
 
 def _line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return visible(json.dumps(value, ensure_ascii=False, allow_nan=False))

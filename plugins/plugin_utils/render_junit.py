@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to write; a host may send it all the same."""
+from .visible import visible
 
-_CODES = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
-)
+_CODES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
 _ELEMENTS = {
     "pass": None,
     "fail": "failure",
@@ -70,4 +66,4 @@ def _case(group: str, name: str, element: str | None, outcome: str, message: Map
 
 
 def _text(value: str) -> str:
-    return _NOT_XML.sub("\ufffd", value).translate(_CODES)
+    return visible(value).translate(_CODES)

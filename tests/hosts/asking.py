@@ -17,7 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ansible_collections.order82.baseline.plugins.plugin_utils.host_program import OBSERVE, host_program, read_answer
+from ansible_collections.order82.baseline.plugins.plugin_utils.host_answer import from_program, observations
+from ansible_collections.order82.baseline.plugins.plugin_utils.host_program import OBSERVE, host_program
 from ansible_collections.order82.baseline.plugins.plugin_utils.inspection import make_case
 from ansible_collections.order82.baseline.plugins.plugin_utils.judge import judge
 
@@ -92,7 +93,7 @@ class Asking:
         if done.returncode == NO_SSH:
             return {"unreachable": True, "msg": done.stderr.decode(errors="replace")}
         try:
-            return {"observations": read_answer(OBSERVE, done.stdout.decode(errors="replace"))}
+            return {"observations": observations(from_program(done.stdout.decode(errors="replace")), checks)}
         except ValueError as error:
             return {"failed": True, "msg": f"{error}: {done.stderr.decode(errors='replace')[-500:]}"}
 

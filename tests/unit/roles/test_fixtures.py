@@ -11,6 +11,7 @@ import yaml
 from ansible_collections.order82.baseline.plugins.module_utils.observers import OBSERVERS
 from ansible_collections.order82.baseline.plugins.plugin_utils import collection
 from ansible_collections.order82.baseline.plugins.plugin_utils.checks import AS_LAID_DOWN
+from ansible_collections.order82.baseline.plugins.plugin_utils.host_answer import observations
 from ansible_collections.order82.baseline.plugins.plugin_utils.outcomes import HostRun, Seen, judge_check
 from ansible_collections.order82.baseline.plugins.plugin_utils.resolve import resolve
 
@@ -71,6 +72,8 @@ def test_the_states_are_what_its_observer_reports(check_id):
         for fact, value in facts.items():
             kind = declared[fact].partition(":")[0].partition(" ")[0]
             assert type(value).__name__ in {kind, "int" if kind == "float" else kind}, (fact, value)
+        answer = [{"check": check_id, "observed": facts, "error": None, "at": "2026-01-01T00:00:00Z"}]
+        assert observations(answer, [{"id": check_id, "observe": {CHECKS[check_id].observer: {}}}]) == answer
 
 
 @pytest.mark.parametrize("check_id", CHECKS)

@@ -43,17 +43,6 @@ def test_a_host_without_a_result_is_broken_and_not_good(result):
     assert read_run(result).state == "broken"
 
 
-@pytest.mark.parametrize("observations", [None, "x", [None], [{}], [{"check": 5}], [{"check": "a.b", "observed": "x"}]])
-def test_an_answer_out_of_shape_is_nothing_seen(observations):
-    run = read_run({"observations": observations})
-    assert [one for one in run.seen.values() if one.facts is not None] == []
-
-
-def test_text_that_no_file_could_hold_is_written_out():
-    run = read_run({"observations": [{"check": "a.b", "observed": {"name": "\udcff"}, "error": None, "at": None}]})
-    assert run.seen["a.b"].facts == {"name": "\\udcff"}
-
-
 def test_the_inspection_began_with_the_first_host():
     later = {**SEEN, "started": "2026-01-01T00:00:09Z"}
     case = make_case({"web": later, "collector1": SEEN}, UNIT, GROUPS)
