@@ -14,19 +14,22 @@ from .errors import BaselineError
 from .paths import CHECKOUT, COLLECTIONS, LAB_INVENTORY, ansible_environment
 from .process import last_lines, run
 
-MODULE = "ansible_collections.order82.baseline.plugins.module_utils.nat.answer.commands"
+PLUGINS = "ansible_collections.order82.baseline.plugins"
 PLAYBOOK = CHECKOUT / "playbooks" / "trace.yml"
+MESSAGE = 4000
+"""So many characters of why there is no answer."""
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """The options of `order82 trace`; they are checked on the collector."""
     sys.path.insert(0, str(COLLECTIONS))
-    importlib.import_module(MODULE).options(command)
+    importlib.import_module(f"{PLUGINS}.module_utils.nat.answer.commands").options(command)
     command.add_argument("--json", action="store_true", default=None, help="one JSON document on standard output")
 
 
 def trace(options: argparse.Namespace) -> int:
-    """Ask, print the answer as the collector gave it, and give its exit code."""
+    """Ask, print the answer as the collector gave it, less what a terminal would obey, and give its exit code."""
+    text = importlib.import_module(f"{PLUGINS}.plugin_utils.visible")
     inventory = options.inventory or LAB_INVENTORY
     if not inventory.exists():
         raise BaselineError(f"there is no inventory at {inventory}: give one with -i")
@@ -43,9 +46,10 @@ def trace(options: argparse.Namespace) -> int:
         command = ["ansible-playbook", "-i", inventory.resolve(), PLAYBOOK, "-e", f"@{question}"]
         done = run(command, env=ansible_environment() | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"})
         if not answer.exists():
-            raise BaselineError(_why_not(done.stdout) or f"nobody answered: {last_lines(done.stderr or done.stdout)}")
+            why = _why_not(done.stdout) or f"nobody answered: {last_lines(done.stderr or done.stdout)}"
+            raise BaselineError(text.one_line(why, MESSAGE))
         document = json.loads(answer.read_text(encoding="utf-8"))
-    print(document["answer"])
+    print(text.visible(document["answer"]))
     return document["code"]
 
 
@@ -56,7 +60,7 @@ def _why_not(output: str) -> str:
     except (ValueError, KeyError):
         return ""
     said = [
-        f"{host}: {' '.join(result['msg'].split())}"
+        f"{host}: {result['msg']}"
         for play in plays
         for task in play["tasks"]
         for host, result in task["hosts"].items()
