@@ -21,6 +21,7 @@ def _make_importable() -> None:
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
     # Nothing that a person has set on the machine at hand may change what the tests see.
     os.environ["ANSIBLE_CONFIG"] = str(CHECKOUT / "ansible.cfg")
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(CHECKOUT / ".cache" / "hypothesis")
 
 
 _make_importable()
