@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import NamedTuple
 
 from . import drilling, finding, log, postgresql, restic, restoring, running, settings
@@ -127,7 +128,24 @@ def command_restore(arguments):
         done = restoring.restore(given, one, wish)
     would = "would be " if arguments.dry_run else ""
     rows = ["the set %(set)s of %(at)s, from %(repository)s (snapshot %(snapshot).8s)" % done]
-    for key, says in (("new", "written anew"), ("replaced", "replaced, and set aside"), ("stays", "left as they are")):
+    for key, says in (
+        ("new", "written anew"),
+        ("replaced", "replaced, and set aside"),
+        ("mended", "given the owner and mode that they had"),
+        ("stays", "left as they are"),
+    ):
         rows.append("%d %s%s" % (len(done[key]), would, says))
         rows += ["  " + path for path in (done[key] if arguments.dry_run else ())]
-    return done, "\n".join(rows), 0
+    if done.get("keys"):
+        rows.append(
+            "%d private keys are in no backup, and not here: bring them back, or make new ones" % len(done["keys"])
+        )
+        rows += ["  " + path for path in done["keys"]]
+    for sentence in done["refused"]:
+        sys.stderr.write("order82: %s\n" % _plain(sentence))
+    return done, "\n".join(map(_plain, rows)), 1 if done["refused"] else 0
+
+
+def _plain(text):
+    """What a name of a file may have in it does nothing to a terminal."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -95,7 +95,8 @@ def _take_mariadb(_one, folder):
 
 def _take_ldap(_one, folder):
     os.mkdir(folder, 0o700)
-    done = processes.run(["slapcat"], seconds=postgresql.COPY_SECONDS)
+    # As the server's own account: its settings, which are that account's, name programs to load (olcModuleLoad).
+    done = processes.run(processes.as_user("openldap", ["slapcat"]), seconds=postgresql.COPY_SECONDS)
     if done.returncode:
         raise OSError("the directory can't be read: %s" % done.stderr.decode("utf-8", "replace").strip()[:300])
     with open(os.path.join(folder, _LDIF), "wb") as file:
