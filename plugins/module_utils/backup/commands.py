@@ -25,8 +25,6 @@ def options(parser):
     :return: list of their parsers.
     """
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    begin = verbs.add_parser("init", help="make the repositories that are not there yet / 建立备份库")
-    begin.set_defaults(run=command_init)
     run = verbs.add_parser("run", help="back up into every repository / 备份")
     run.add_argument("set", nargs="*", metavar="SET", help="all if left out")
     run.set_defaults(run=command_run)
@@ -50,17 +48,7 @@ def options(parser):
     back.add_argument("--to", default="", metavar="FOLDER", help="below this folder, and nowhere else")
     back.add_argument("--dry-run", action="store_true", help="only say what would be written over / 试运行")
     back.set_defaults(run=command_restore)
-    return [begin, run, keep, receive, listed, drill, back]
-
-
-def command_init(_arguments):
-    """order82 backup init"""
-    made = []
-    for name, place in restic.repositories(settings.load()).items():
-        if not place.exists():
-            place.run("init")
-            made.append(name)
-    return {"made": made}, "made %s" % (", ".join(made) or "none: all are there"), 0
+    return [run, keep, receive, listed, drill, back]
 
 
 def command_run(arguments):
