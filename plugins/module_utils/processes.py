@@ -37,6 +37,11 @@ def run(argv, seconds=SECONDS, environment=None):
     return subprocess.CompletedProcess(argv, process.returncode, output, errors)
 
 
+def as_user(name, argv):
+    """The command line with which root runs a program as another account: in its folders that is who may write."""
+    return ["setpriv", "--reuid=" + name, "--regid=" + name, "--init-groups", *argv]
+
+
 def end_all():
     """Kill every program that this process has started and that still runs: nobody waits for it any more."""
     for process in tuple(_running):

@@ -10,6 +10,8 @@ import sys
 import time
 
 from .. import journal, processes
+from ..state import paths
+from ..state.errors import StateError
 from . import clamd, quarantine, trial, watch
 
 SETTINGS = "/etc/order82/antivirus.json"
@@ -54,13 +56,8 @@ def command_list(arguments):
 def command_give_back(arguments):
     """order82 antivirus give-back ID"""
     about = quarantine.get(arguments.id)
-    if os.path.lexists(about["path"]):
-        raise quarantine.QuarantineError("%s is there by now: move it away first" % about["path"])
-    with open(ALLOWED, "a", encoding="ascii") as file:
-        os.fchmod(file.fileno(), 0o644)
-        file.write("%s:%d:order82-%s\n" % (about["sha256"], about["size"], about["id"]))
-    owner = pwd.getpwnam("clamav")
-    os.chown(ALLOWED, owner.pw_uid, owner.pw_gid)
+    quarantine.refuse(about)
+    _allow("%s:%d:order82-%s\n" % (about["sha256"], about["size"], about["id"]))
     clamd.reload()
     _until_spared(about["id"])
     quarantine.restore(about)
@@ -106,6 +103,19 @@ def command_watch(arguments):
     del arguments
     watch.run(_settings()["spared"])
     return {}, "", 0
+
+
+def _allow(line):
+    """Add a line to what the scanner lets be. The folder is the scanner's own: what it finds there is only a file."""
+    owner = pwd.getpwnam("clamav")
+    try:
+        with paths.parent(ALLOWED, {os.path.dirname(ALLOWED): owner.pw_uid}) as (descriptor, name):
+            there = paths.read(descriptor, name, ALLOWED)
+            text = (there[0] if there else b"") + line.encode("ascii")
+            paths.stage(descriptor, name, text, (owner.pw_uid, owner.pw_gid, 0o644))
+            paths.replace(descriptor, name)
+    except StateError as error:
+        raise quarantine.QuarantineError("nothing was given back: %s" % error) from error
 
 
 def _settings():

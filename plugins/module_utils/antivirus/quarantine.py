@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import hashlib
 import json
@@ -13,6 +14,10 @@ import re
 import shutil
 import stat
 import time
+
+from .. import putting_back
+from ..state import paths
+from ..state.errors import StateError
 
 FOLDER = "/var/lib/order82-quarantine"
 RESERVE = 0.05
@@ -58,43 +63,59 @@ def put(descriptor, about, folder=FOLDER):
     usage = shutil.disk_usage(folder)
     if usage.free - about["size"] < usage.total * RESERVE:
         raise QuarantineError("there is no room for %s in %s: it stays where it is" % (about["path"], folder))
-    name = _new_id(about["sha256"], folder)
+    name, seen = _new_id(about["sha256"], folder), {}
     half = os.path.join(folder, ".%s.half" % name)
-    os.mkdir(half, 0o700)
-    try:
-        with open(os.path.join(half, "content"), "xb") as copy:
-            os.fchmod(copy.fileno(), 0o600)
-            for block in _blocks(descriptor):
-                copy.write(block)
-            copy.flush()
-            os.fsync(copy.fileno())
-        _write_json(os.path.join(half, "meta.json"), {**about, "id": name, "found": _now()})
-        os.rename(half, os.path.join(folder, name))
-    except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)  # why it failed is told, not that its part stays
-        raise QuarantineError("%s could not be copied to %s: %s" % (about["path"], folder, error)) from error
-    try:
-        unlink(descriptor, about["path"])
-    except OSError as error:
-        shutil.rmtree(os.path.join(folder, name), ignore_errors=True)  # the same; the file itself is untouched
-        raise QuarantineError("%s could not be taken away: %s" % (about["path"], error)) from error
+    with _parent(about["path"], seen) as parent:
+        os.mkdir(half, 0o700)
+        try:
+            with open(os.path.join(half, "content"), "xb") as copy:
+                os.fchmod(copy.fileno(), 0o600)
+                for block in _blocks(descriptor):
+                    copy.write(block)
+                copy.flush()
+                os.fsync(copy.fileno())
+            kept = {
+                "folders": {path: list(rights) for path, rights in seen.items()},
+                "attributes": {key: os.getxattr(descriptor, key).hex() for key in os.listxattr(descriptor)},
+            }
+            _write_json(os.path.join(half, "meta.json"), {**about, **kept, "id": name, "found": _now()})
+            os.rename(half, os.path.join(folder, name))
+        except OSError as error:
+            shutil.rmtree(half, ignore_errors=True)  # why it failed is told, not that its part stays
+            raise QuarantineError("%s could not be copied to %s: %s" % (about["path"], folder, error)) from error
+        try:
+            _unlink(descriptor, parent, os.path.basename(about["path"]))
+        except OSError as error:
+            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)  # the same; the file itself is untouched
+            raise QuarantineError("%s could not be taken away: %s" % (about["path"], error)) from error
     return name
+
+
+@contextlib.contextmanager
+def _parent(path, seen):
+    """The folder in which an infected file lies, whosever it is, and as what it is to be found again."""
+    try:
+        with paths.folder(os.path.dirname(path), seen=seen) as descriptor:
+            yield descriptor
+    except (StateError, FileNotFoundError) as error:
+        raise QuarantineError("%s could not be taken away: %s" % (path, error)) from error
 
 
 def unlink(descriptor, path):
     """Take a name away, if it still is this open file's.
 
+    :raises QuarantineError: its folder is not there any more.
     :raises OSError: it can't be.
     """
-    parent = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        base = os.path.basename(path)
-        there, own = os.stat(base, dir_fd=parent, follow_symlinks=False), os.fstat(descriptor)
-        if (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino):
-            raise OSError("another file has this name by now")
-        os.unlink(base, dir_fd=parent)
-    finally:
-        os.close(parent)
+    with _parent(path, {}) as parent:
+        _unlink(descriptor, parent, os.path.basename(path))
+
+
+def _unlink(descriptor, parent, base):
+    there, own = os.stat(base, dir_fd=parent, follow_symlinks=False), os.fstat(descriptor)
+    if (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino):
+        raise OSError("another file has this name by now")
+    os.unlink(base, dir_fd=parent)
 
 
 def held(folder=FOLDER):
@@ -123,32 +144,60 @@ def content(name, folder=FOLDER):
     return os.path.join(folder, name, "content")
 
 
-def restore(about, folder=FOLDER):
-    """Write the content to where it lay, with owner, mode and times, then forget it. Nothing there is overwritten.
+def refuse(about):
+    """Whether a file can be given back as things are.
 
-    :raises QuarantineError: something has its name by now, or its folder is gone.
+    :raises QuarantineError: something has its name, or somebody else than then could have placed what leads there.
     """
-    path = about["path"]
-    half = os.path.join(os.path.dirname(path), ".order82-%s" % about["id"])
-    try:
-        with open(content(about["id"], folder), "rb") as source, open(half, "xb") as copy:
-            os.fchmod(copy.fileno(), 0o600)
+    with _way_back(about) as (descriptor, name):
+        if putting_back.is_there(name, descriptor):
+            raise FileExistsError(errno.EEXIST, "something is there by now: move it away first")
+
+
+def restore(about, folder=FOLDER):
+    """Write the content to where it lay, with owner, mode, times and attributes, then forget it.
+
+    Nothing there is overwritten, and it goes through no folder that has become another one since.
+
+    :raises QuarantineError: it can't be given back so.
+    """
+    looks = putting_back.Looks(
+        stat.S_IFREG | int(about["mode"], 8), about["uid"], about["gid"], about["atime_ns"], about["mtime_ns"]
+    )
+    extended = {key: bytes.fromhex(value) for key, value in about.get("attributes", {}).items()}
+    with _way_back(about) as (descriptor, name), putting_back.private(descriptor) as place:
+        kept = "/proc/self/fd/%d/content" % place
+        with open(content(about["id"], folder), "rb") as source, open(kept, "xb") as copy:
             for block in _blocks(source.fileno()):
                 copy.write(block)
-            os.fchown(copy.fileno(), about["uid"], about["gid"])
-            os.fchmod(copy.fileno(), int(about["mode"], 8))
             copy.flush()
             os.fsync(copy.fileno())
-        os.utime(half, ns=(about["atime_ns"], about["mtime_ns"]))
-        os.link(half, path)  # and not rename, which would overwrite
-    except OSError as error:
-        raise QuarantineError(
-            "%s can't be given back: %s; it stays in quarantine" % (path, error.strerror or error)
-        ) from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(half)
+        putting_back.dress(kept, looks, extended)
+        os.link("content", name, src_dir_fd=place, dst_dir_fd=descriptor, follow_symlinks=False)
     shutil.rmtree(os.path.join(folder, about["id"]))
+
+
+@contextlib.contextmanager
+def _way_back(about):
+    """The folder in which a file lay, and its name there."""
+    path = about["path"]
+    # Of what was put here by an earlier version nobody knows whose the folders were: its own account's may be right.
+    own = [about["uid"], about["gid"], 0o1022]
+    folders = about.get("folders") or dict.fromkeys(_above(path), own)
+    try:
+        with paths.parent(path, {one: paths.Rights(*rights) for one, rights in folders.items()}) as found:
+            yield found
+    except (StateError, OSError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise QuarantineError("%s can't be given back: %s; it stays in quarantine" % (path, said)) from error
+
+
+def _above(path):
+    found = []
+    while path != "/":
+        path = os.path.dirname(path)
+        found.append(path)
+    return found
 
 
 def _new_id(sha256, folder):

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
 import time
 
+from ..state import paths
+from ..state.errors import StateError
 from . import clamd
 
 _BACKWARDS = b"*H+H$!ELIF-TSET-SURIVITNA-DRADNATS-RACIE$}7)CC7)^P(45XZP\\4[PA@%P!O5X"
 """The test file of https://www.eicar.org, read from its end, so that no scanner finds it in this program."""
 PREFIX = ".order82-self-test-"
+_UNREADABLE = (errno.EPERM, errno.EACCES, errno.ENOENT, errno.ELOOP)
 SECONDS = 3
 """How long a watched folder may take to refuse it."""
 
@@ -46,34 +50,42 @@ def look(watched):
 def unguarded(folders):
     """The folders in which the test file can be read; in the others nobody can, or it is taken away from there."""
     there, found = {}, []
-    try:
-        for folder in folders:
-            path = os.path.join(folder, PREFIX + secrets.token_hex(8))
+    name = PREFIX + secrets.token_hex(8)
+    with contextlib.ExitStack() as stack:
+        for folder in dict.fromkeys(folders):
             try:
-                with open(path, "xb") as file:
-                    there[folder] = path
-                    os.fchmod(file.fileno(), 0o600)
+                descriptor = stack.enter_context(paths.folder(folder, seen={}))
+                handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=descriptor)
+                there[folder] = descriptor
+                with os.fdopen(handle, "wb") as file:
                     file.write(test_file())
-            except FileNotFoundError:
-                found.append(folder)  # no such folder
+            except (FileNotFoundError, StateError):
+                found.append(folder)  # no such folder, or not the one that was meant
             except PermissionError:
                 pass
+            finally:
+                if folder in there:
+                    stack.callback(_unlink, name, descriptor)
         end = time.monotonic() + SECONDS
-        wanted = {folder for folder, path in there.items() if _readable(path)}
+        wanted = {folder for folder, descriptor in there.items() if _readable(name, descriptor)}
         while wanted and time.monotonic() < end:
             time.sleep(0.1)
-            wanted = {folder for folder in wanted if _readable(there[folder])}
+            wanted = {folder for folder in wanted if _readable(name, there[folder])}
         return [folder for folder in folders if folder in wanted or folder in found]
-    finally:
-        for path in there.values():
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
 
 
-def _readable(path):
+def _unlink(name, descriptor):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=descriptor)
+
+
+def _readable(name, descriptor):
     try:
-        with open(path, "rb") as file:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
+        with os.fdopen(handle, "rb") as file:
             file.read()
-    except (PermissionError, FileNotFoundError):
+    except OSError as error:
+        if error.errno not in _UNREADABLE:
+            raise
         return False
     return True

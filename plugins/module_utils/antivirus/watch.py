@@ -68,7 +68,7 @@ def _handle(path, spared, seen):
             return
         about = {**quarantine.describe(descriptor, real), "signature": signature}
         if trial.is_self_test(real, about["sha256"]):
-            with contextlib.suppress(OSError):  # the test has taken it away itself
+            with contextlib.suppress(OSError, quarantine.QuarantineError):  # the test has taken it away itself
                 quarantine.unlink(descriptor, real)
             sys.stderr.write("the self-test in %s was found\n" % os.path.dirname(real))
             return

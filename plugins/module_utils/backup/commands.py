@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import NamedTuple
 
 from . import drilling, finding, log, postgresql, restic, restoring, running, settings
@@ -24,8 +25,6 @@ def options(parser):
     :return: list of their parsers.
     """
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    begin = verbs.add_parser("init", help="make the repositories that are not there yet / 建立备份库")
-    begin.set_defaults(run=command_init)
     run = verbs.add_parser("run", help="back up into every repository / 备份")
     run.add_argument("set", nargs="*", metavar="SET", help="all if left out")
     run.set_defaults(run=command_run)
@@ -49,17 +48,7 @@ def options(parser):
     back.add_argument("--to", default="", metavar="FOLDER", help="below this folder, and nowhere else")
     back.add_argument("--dry-run", action="store_true", help="only say what would be written over / 试运行")
     back.set_defaults(run=command_restore)
-    return [begin, run, keep, receive, listed, drill, back]
-
-
-def command_init(_arguments):
-    """order82 backup init"""
-    made = []
-    for name, place in restic.repositories(settings.load()).items():
-        if not place.exists():
-            place.run("init")
-            made.append(name)
-    return {"made": made}, "made %s" % (", ".join(made) or "none: all are there"), 0
+    return [run, keep, receive, listed, drill, back]
 
 
 def command_run(arguments):
@@ -127,7 +116,24 @@ def command_restore(arguments):
         done = restoring.restore(given, one, wish)
     would = "would be " if arguments.dry_run else ""
     rows = ["the set %(set)s of %(at)s, from %(repository)s (snapshot %(snapshot).8s)" % done]
-    for key, says in (("new", "written anew"), ("replaced", "replaced, and set aside"), ("stays", "left as they are")):
+    for key, says in (
+        ("new", "written anew"),
+        ("replaced", "replaced, and set aside"),
+        ("mended", "given the owner and mode that they had"),
+        ("stays", "left as they are"),
+    ):
         rows.append("%d %s%s" % (len(done[key]), would, says))
         rows += ["  " + path for path in (done[key] if arguments.dry_run else ())]
-    return done, "\n".join(rows), 0
+    if done.get("keys"):
+        rows.append(
+            "%d private keys are in no backup, and not here: bring them back, or make new ones" % len(done["keys"])
+        )
+        rows += ["  " + path for path in done["keys"]]
+    for sentence in done["refused"]:
+        sys.stderr.write("order82: %s\n" % _plain(sentence))
+    return done, "\n".join(map(_plain, rows)), 1 if done["refused"] else 0
+
+
+def _plain(text):
+    """What a name of a file may have in it does nothing to a terminal."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

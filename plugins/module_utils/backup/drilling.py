@@ -14,12 +14,15 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
 import time
 from typing import NamedTuple
 
 from .. import journal, processes
+from ..state import files, paths
+from ..state.errors import StateError
 from . import finding, kinds, restic
 from .manifest import differences
 
@@ -99,7 +102,7 @@ class Scratch(NamedTuple):
 @contextlib.contextmanager
 def scratch(parent):
     """A new folder that is gone afterwards; what a run that was killed left is removed first."""
-    os.makedirs(parent, mode=0o711, exist_ok=True)
+    own_folder(parent, 0o755)
     for old in os.listdir(parent):
         shutil.rmtree(os.path.join(parent, old), ignore_errors=True)  # what stays is seen as room
     folder = os.path.join(parent, secrets.token_hex(8))
@@ -109,6 +112,23 @@ def scratch(parent):
         yield Scratch(os.path.join(folder, "tree"), os.path.join(folder, "copy"))
     finally:
         shutil.rmtree(folder)
+
+
+def own_folder(path, mode):
+    """Make a folder where there is none. It must be root's, and nobody else may have laid the way there.
+
+    :param int mode: what it may be open for at most.
+    :raises OSError: it is not so; one sentence.
+    """
+    try:
+        files.make_parents(path, {})
+        with contextlib.suppress(FileExistsError), paths.parent(path) as (descriptor, name):
+            os.mkdir(name, mode, dir_fd=descriptor)
+        with paths.folder(path) as descriptor:
+            if stat.S_IMODE(os.fstat(descriptor).st_mode) & ~(mode | 0o700):
+                raise StateError("%s is open to others: name a new folder, or chmod %o it" % (path, mode))
+    except StateError as error:
+        raise OSError("nothing is restored there: %s" % error) from error
 
 
 def verified(report=REPORT, signature=SIGNATURE, certificate=CERTIFICATE):

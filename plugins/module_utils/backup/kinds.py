@@ -12,7 +12,7 @@ import subprocess
 from typing import NamedTuple
 
 from .. import processes
-from . import manifest, mariadb, postgresql
+from . import manifest, mariadb, postgresql, secret_files
 
 STAGING = "/var/lib/order82-backup/staging"
 _SYSTEM_FILES = (
@@ -61,7 +61,7 @@ def _take_files(one, _folder):
     for path in one.paths:
         if not os.path.lexists(path):
             raise FileNotFoundError("the set %s names %s, which is not there" % (one.name, path))
-    return Taken(one.paths, one.exclude)
+    return Taken(one.paths, (*one.exclude, *secret_files.NEVER))
 
 
 def _take_system(one, folder):
@@ -69,7 +69,11 @@ def _take_system(one, folder):
     for name, argv in _SYSTEM_FILES:
         with open(os.path.join(folder, name), "wb") as file:
             file.write(processes.run(argv).stdout)
-    return Taken(("/etc", folder), one.exclude)
+    keys = [path for path in secret_files.found() if not path.startswith(secret_files.OURS + "/")]
+    with open(os.path.join(folder, secret_files.LIST), "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.writelines(path + "\n" for path in keys)
+    never = (*secret_files.NEVER, *secret_files.SYSTEM, *map(secret_files.pattern, keys))
+    return Taken(("/etc", folder), (*one.exclude, *never))
 
 
 def _take_sqlite(one, folder):
@@ -91,7 +95,8 @@ def _take_mariadb(_one, folder):
 
 def _take_ldap(_one, folder):
     os.mkdir(folder, 0o700)
-    done = processes.run(["slapcat"], seconds=postgresql.COPY_SECONDS)
+    # As the server's own account: its settings, which are that account's, name programs to load (olcModuleLoad).
+    done = processes.run(processes.as_user("openldap", ["slapcat"]), seconds=postgresql.COPY_SECONDS)
     if done.returncode:
         raise OSError("the directory can't be read: %s" % done.stderr.decode("utf-8", "replace").strip()[:300])
     with open(os.path.join(folder, _LDIF), "wb") as file:

@@ -8,9 +8,10 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import time
 
-from .. import processes
+from .. import processes, putting_back
 from .postgresql import DatabaseError
 
 COPY_SECONDS = 12 * 3600
@@ -36,45 +37,38 @@ def copy(folder):
 def started(folder):
     """Start a server on a copy, and stop it at the end; gives its socket. Nobody but root and its user reaches it."""
     owner = pwd.getpwnam(_OWNER)
-    for path, folders, files in os.walk(folder):
-        for name in (path, *(os.path.join(path, one) for one in (*folders, *files))):
-            os.chown(name, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+    putting_back.give_all(folder, owner.pw_uid, owner.pw_gid)
     run = folder + ".socket"
     os.mkdir(run, 0o700)
     os.chown(run, owner.pw_uid, owner.pw_gid)
     socket = run + "/mariadb"
     argv = ["mariadbd", "--defaults-file=%s/backup-my.cnf" % folder, "--datadir=" + folder, "--socket=" + socket]
-    argv += [
-        "--user=" + _OWNER,
-        "--skip-networking",
-        "--skip-grant-tables",
-        "--skip-log-bin",
-        "--pid-file=" + run + "/pid",
-    ]
-    with open(run + "/log", "wb") as log:
+    argv += ["--skip-networking", "--skip-grant-tables", "--skip-log-bin", "--pid-file=" + run + "/pid"]
+    with tempfile.TemporaryFile() as log:
+        # From its first moment as its own user, whose folder it is that says what it does.
         server = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            processes.as_user(_OWNER, argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
-    try:
-        end = time.monotonic() + START_SECONDS
-        while not os.path.exists(socket):
-            if server.poll() is not None or time.monotonic() > end:
-                raise DatabaseError("no server starts on the copy of MariaDB: %s" % _last_error(run + "/log"))
-            time.sleep(0.2)
-        yield socket
-    finally:
-        server.terminate()
         try:
-            server.wait(120)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        shutil.rmtree(run, ignore_errors=True)  # the next run clears what stays of it
+            end = time.monotonic() + START_SECONDS
+            while not os.path.exists(socket):
+                if server.poll() is not None or time.monotonic() > end:
+                    raise DatabaseError("no server starts on the copy of MariaDB: %s" % _last_error(log))
+                time.sleep(0.2)
+            yield socket
+        finally:
+            server.terminate()
+            try:
+                server.wait(120)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+            shutil.rmtree(run, ignore_errors=True)  # the next run clears what stays of it
 
 
 def _last_error(log):
-    with open(log, encoding="utf-8", errors="replace") as file:
-        lines = file.read().splitlines()
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").splitlines()
     return ([line for line in lines if "[ERROR]" in line] or lines or ["its log is empty"])[-1][:300]
 
 
@@ -92,7 +86,8 @@ def counts(socket):
 
 
 def _ask(socket, query):
-    argv = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--socket=" + socket, "--execute", query]
+    argv = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--socket=" + socket]
+    argv += ["--local-infile=0", "--execute", query]  # no server has files of root's sent to it
     return _run(argv, QUERY_SECONDS, "MariaDB did not answer").splitlines()
 
 

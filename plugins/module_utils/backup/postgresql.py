@@ -147,7 +147,7 @@ def started(programs, folder, target="recovery_target = immediate", restore="fal
             raise DatabaseError("no server starts on the copy of PostgreSQL: %s" % _fatal(socket + "/log")) from error
         yield socket
     finally:
-        processes.run(_setpriv([*control, "--mode=immediate", "stop"]), seconds=120)
+        processes.run(processes.as_user(_OWNER, [*control, "--mode=immediate", "stop"]), seconds=120)
         shutil.rmtree(socket, ignore_errors=True)  # the server may remove files in it meanwhile
 
 
@@ -159,7 +159,7 @@ def _await_recovery(programs, socket, status):
             if _psql(programs, socket, "postgres", "SELECT pg_is_in_recovery()") == ["f"]:
                 return
         except DatabaseError:
-            if processes.run(_setpriv(status)).returncode:
+            if processes.run(processes.as_user(_OWNER, status)).returncode:
                 raise  # it has ended
         if time.monotonic() > end:
             raise DatabaseError("its recovery does not end")
@@ -169,7 +169,9 @@ def _await_recovery(programs, socket, status):
 def _fatal(log):
     """Why a server did not start, by its log."""
     try:
-        with open(log, encoding="utf-8", errors="replace") as file:
+        # Its folder is the server's: what lies there may be a way to another file, or to none.
+        handle = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
             lines = file.read().splitlines()
     except OSError:
         return "it left no log"
@@ -199,15 +201,11 @@ def _psql(programs, socket, database, query):
 
 
 def _as_owner(argv, seconds, failing):
-    done = processes.run(_setpriv(argv), seconds=seconds)
+    done = processes.run(processes.as_user(_OWNER, argv), seconds=seconds)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise DatabaseError("%s: %s" % (failing, (said or ["exit code %d" % done.returncode])[-1][:300]))
     return done.stdout.decode("utf-8", "replace").strip("\n")
-
-
-def _setpriv(argv):
-    return ["setpriv", "--reuid=" + _OWNER, "--regid=" + _OWNER, "--init-groups", *argv]
 
 
 def _new_folder(path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The side of a repository: the only one that deletes, and that looks whether what lies there is whole.
+"""The side of a repository: the only one that makes it, that deletes, and that looks whether what lies there is whole.
 
 When a snapshot came is told by the time of its file here. The time that the snapshot itself names is its sender's word:
 a sender that is no longer its owner's could name any, and have the true ones deleted for old.
@@ -7,15 +7,18 @@ a sender that is no longer its owner's could name any, and have the true ones de
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
 from typing import NamedTuple
 
 from .. import processes
-from . import restic
+from . import guarding, restic
+from .guarding import Guard
 from .settings import SettingsError
 
 PATH = "/etc/order82/backup_repository.json"
@@ -28,6 +31,7 @@ AT_ONCE = 5000
 """No more are deleted in a day: a command line has an end (execve(2)). The log of PostgreSQL makes some hundreds."""
 PRUNE_SECONDS = 12 * 3600
 _DAY = 86400
+_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class Settings(NamedTuple):
@@ -60,7 +64,9 @@ def load(path=PATH):
 
 
 def tend(settings, read_data):
-    """Delete what is past retention, look at every repository, and write what was found.
+    """Look whether every repository is whole, delete what is past retention where it is, and write what was found.
+
+    A host whose repository was not whole the last time comes last: it holds up no other.
 
     :param bool read_data: whether every byte is read, and not only the structure.
     :return: dict: the state.
@@ -71,22 +77,26 @@ def tend(settings, read_data):
             "%s belongs to another user than you: run 'systemctl start order82-repository-tend'" % settings.folder
         )
     state = {"at": time.time(), "read_data": read_data, "hosts": {}, "alarms": []}
-    for host in settings.hosts:
+    guard = Guard(settings, PASSWORDS)
+    before = (state_of() or {"hosts": {}})["hosts"]
+    for host in sorted(settings.hosts, key=lambda host: (bool(before.get(host, {}).get("wrong")), host)):
         folder = os.path.join(settings.folder, host)
-        found = state["hosts"][host] = {"snapshots": 0, "forgotten": 0, "wrong": ""}
         # Whether a host has what it should is for the host's own check: here only what came can be looked at.
-        if not os.path.exists(os.path.join(folder, "config")):
-            continue
+        found = state["hosts"][host] = {"snapshots": 0, "forgotten": 0, "wrong": ""}
         try:
+            guard.sift(host)
+            _sweep(folder)
+            _check(folder, host, read_data)
             snapshots = json.loads(_restic(folder, host, "snapshots", "--json") or "[]")
             gone = past(snapshots, _received(folder), time.time() - settings.retention_days * _DAY)
             if gone:
                 _restic(folder, host, "forget", "--prune", *gone)
             found.update(snapshots=len(snapshots) - len(gone), forgotten=len(gone))
-            _check(folder, host, read_data)
         except OSError as error:
             found["wrong"] = str(error)
             state["alarms"].append("the repository of %s: %s" % (host, error))
+        if guard.set_aside(host):
+            state["alarms"].append(guard.set_aside(host))
     usage = shutil.disk_usage(settings.folder)
     state["free_percent"] = round(100 * usage.free / usage.total, 1)
     if state["free_percent"] < settings.free_percent_alarm:
@@ -115,8 +125,23 @@ def past(snapshots, received, before):
 
 
 def _received(folder):
-    below = os.path.join(folder, "snapshots")
-    return {name: os.stat(os.path.join(below, name)).st_mtime for name in os.listdir(below)}
+    return {name: when for name, _path, when in _files(os.path.join(folder, "snapshots"))}
+
+
+def _files(folder):
+    """Names, paths and times of the files in a folder; what is set aside or deleted meanwhile is left out."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                yield entry.name, entry.path, entry.stat().st_mtime
+
+
+def _sweep(folder):
+    """Remove what is left of what did not come in whole: the server leaves an empty file of each that it refuses."""
+    for inside in ("index", "snapshots", "locks", *("data/%02x" % number for number in range(256))):
+        for name, path, when in _files(os.path.join(folder, inside)):
+            if not _ID.fullmatch(name) and time.time() - when > _DAY:
+                os.unlink(path)
 
 
 def _check(folder, host, read_data):
@@ -166,7 +191,15 @@ def options(parser):
     one = verbs.add_parser("tend", help="delete what is past retention, and look whether the rest is whole (a timer)")
     one.add_argument("--read-data", action="store_true", help="read every byte / 全量校验")
     one.set_defaults(run=command_tend)
-    return [one]
+    two = verbs.add_parser("guard", help="make the repositories, and let nothing but backups into them (a service)")
+    two.set_defaults(run=command_guard)
+    return [one, two]
+
+
+def command_guard(_arguments):
+    """order82 repository guard"""
+    guarding.run(Guard(load(), PASSWORDS))
+    return {}, "", 0
 
 
 def command_tend(arguments):

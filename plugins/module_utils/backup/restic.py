@@ -72,19 +72,6 @@ class Repository(NamedTuple):
             )
         return done.stdout.decode("utf-8", "replace")
 
-    def exists(self):
-        """Whether there is a repository at the address. A server that can't be reached is an error, not a no.
-
-        :raises ResticError: nobody knows.
-        """
-        try:
-            self.run("cat", "config", "--no-lock")
-        except ResticError as error:
-            if "does not exist" in str(error):
-                return False
-            raise
-        return True
-
     def snapshots(self, **tags):
         """Those of this host with these tags, the newest last."""
         words = ["--tag=%s" % ",".join("%s=%s" % pair for pair in sorted(tags.items()))] if tags else []

@@ -3,31 +3,25 @@
 
 Files: each is compared with the manifest; those that are the same are left alone. A record is never replaced: only
 missing record files come back. Of the system, what makes the machine that it is (its keys, accounts, addresses) stays.
+What can't be put back safely is kept beside what was set aside (C(placing.py)).
 """
 
 from __future__ import annotations
 
 import datetime
-import grp
 import json
 import os
-import pwd
-import re
 import shutil
 import stat
 
-from .. import journal, processes
-from . import database, drilling, finding, kinds, restic
-from .manifest import sha256
+from .. import journal
+from . import database, drilling, finding, kinds, restic, secret_files
+from .placing import Placing
 
 ASIDE = "/var/lib/order82-backup/set-aside"
 SYSTEM = "/var/lib/order82-backup/system"
 """Where the lists of packages, disks and addresses go: for who rebuilds the machine."""
 RECORD = "order82-backup"
-_STAYS = re.compile(
-    r"/etc/(ssh|order82|network|netplan|sudoers|sudoers\.d|systemd/network|passwd-?|shadow-?|group-?|gshadow-?|subuid|subgid"
-    r"|fstab|crypttab|hostname|hosts|machine-id|resolv\.conf|mtab)(/|$)"
-)
 
 
 def restore(settings, one, wish):
@@ -35,7 +29,8 @@ def restore(settings, one, wish):
 
     :param wish: C(at), a time or None; C(repository), a name or an empty text for the first that can; C(to), a folder
         for everything instead of its own place; C(dry_run).
-    :return: dict: C(repository), C(snapshot), C(at), and lists C(new), C(replaced), C(stays).
+    :return: dict: C(repository), C(snapshot), C(at), what L(Placing) found, and of the system C(keys), which are the
+        private keys that are to be brought back from elsewhere.
     :raises OSError: no repository has it, or it can't be put in place; one sentence.
     """
     places = restic.repositories(settings)
@@ -57,121 +52,46 @@ def _from(settings, place, one, wish):
         backup = finding.latest(place, one.name, wish.at)
         manifest = finding.manifest(place, backup, folder.tree)
         done = {"set": one.name, "repository": place.name, "snapshot": backup.data, "at": manifest["at"]}
+        done.update(new=[], replaced=[], stays=[], mended=[], refused=[])
         if wish.to:
-            done.update(new=[entry["path"] for entry in manifest["files"]], replaced=[], stays=[], below=wish.to)
+            done.update(new=[entry["path"] for entry in manifest["files"]], below=wish.to)
             if not wish.dry_run:
+                # What is put below it belongs to anybody.
+                drilling.own_folder(wish.to, 0o700)
                 place.restore(backup.data, wish.to)
         elif manifest["kind"] in database.KINDS:
             done.update(database.plan(one))
             if not wish.dry_run:
                 place.restore(backup.data, folder.tree)
-                os.rename(folder.of(kinds.staging(one)), folder.copy)
-                database.put_back(place, one, manifest, folder.copy, wish.at)
+                database.put_back(place, one, manifest, folder, wish.at)
         else:
-            plan = planned(manifest, one)
-            done.update(plan)
-            if not wish.dry_run:
+            modes = {node["path"]: permissions(node["mode"]) for node in place.nodes(backup.data)}
+            if wish.dry_run:
+                done.update(Placing(one, manifest, modes).run())
+            else:
                 place.restore(backup.data, folder.tree)
-                _put_back(manifest, one, folder, plan)
+                aside = os.path.join(ASIDE, datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ"))
+                done.update(Placing(one, manifest, modes, folder, aside).run())
+                if one.kind == "system":
+                    shutil.rmtree(SYSTEM, ignore_errors=True)  # the first time there is none
+                    shutil.move(folder.of(kinds.staging(one)), SYSTEM)
+                    done["keys"] = _missing_keys()
     if not wish.dry_run:
-        shown = {**done, **{key: len(done[key]) for key in ("new", "replaced", "stays")}}
+        shown = {**done, **{key: len(done[key]) for key in ("new", "replaced", "stays", "mended")}}
         journal.write(RECORD, "restored %s" % json.dumps(shown, sort_keys=True))
     return done
 
 
-def planned(manifest, one):
-    """What putting back would do to each file.
-
-    :return: dict: C(new), C(replaced) and C(stays), lists of paths; what is the same already is in none of them.
-    """
-    found = {"new": [], "replaced": [], "stays": []}
-    for entry in manifest["files"]:
-        path = target(entry["path"], one)
-        if path is None or entry["type"] == "dir":
-            continue
-        if manifest["kind"] == "system" and _STAYS.match(path):
-            if not _is_same(path, entry):
-                found["stays"].append(path)
-        elif not os.path.lexists(path):
-            found["new"].append(path)
-        elif not _is_same(path, entry):
-            found["stays" if manifest["kind"] == "records" else "replaced"].append(path)
-    return found
-
-
-def target(path, one):
-    """Where a file of a snapshot belongs; None for what is no file of the host, such as the list of packages."""
-    folder = kinds.staging(one)
-    if path != folder and not path.startswith(folder + "/"):
-        return path if any(path == top or path.startswith(top.rstrip("/") + "/") for top in _tops(one)) else None
-    inside = path[len(folder) :]
-    return inside if one.kind == "sqlite" and inside else None
-
-
-def _tops(one):
-    return ("/etc",) if one.kind == "system" else one.paths
-
-
-def _put_back(manifest, one, folder, plan):
-    wanted = set(plan["new"]) | set(plan["replaced"])
-    aside = os.path.join(ASIDE, datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ"))
-    for entry in sorted(manifest["files"], key=lambda entry: entry["path"]):
-        path = target(entry["path"], one)
-        if path is None or (manifest["kind"] == "system" and _STAYS.match(path)):
-            continue
-        source = folder.of(entry["path"])
-        if entry["type"] == "dir":
-            # The folders of a copy are not those of the database.
-            if not os.path.lexists(path) and one.kind != "sqlite":
-                os.makedirs(path)
-                shutil.copystat(source, path)
-                _own(path, entry)
-        elif path in wanted:
-            if os.path.lexists(path):
-                kept = os.path.join(aside, path.lstrip("/"))
-                os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
-                shutil.move(path, kept)
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            shutil.move(source, path)
-            _own(path, entry)
-    if one.kind == "system":
-        shutil.rmtree(SYSTEM, ignore_errors=True)  # the first time there is none
-        shutil.move(folder.of(kinds.staging(one)), SYSTEM)
-
-
-def _own(path, entry):
-    """Give it to the owner of that name: on a new machine the numbers may be other ones."""
-    owner = _number(
-        entry["owner"], pwd.getpwnam, ["useradd", "--system", "--shell=/usr/sbin/nologin", "--no-create-home"]
-    )
-    group = _number(entry["group"], grp.getgrnam, ["groupadd", "--system"])
-    os.chown(path, owner, group, follow_symlinks=False)
-
-
-def _number(name, find, make):
-    """The number of an account.
-
-    Where a new machine has none of that name it is made: what installs its program later takes the one that is there.
-    """
-    if isinstance(name, int):
-        return name
+def _missing_keys():
+    """The private keys of other programs that the machine had, and has not now: no backup has them."""
     try:
-        return find(name)[2]
-    except KeyError:
-        processes.run([*make, name])
-        return find(name)[2]
+        with open(os.path.join(SYSTEM, secret_files.LIST), encoding="utf-8", errors="surrogateescape") as file:
+            return [path for path in file.read().splitlines() if not os.path.lexists(path)]
+    except FileNotFoundError:
+        return []  # a backup that an earlier version made
 
 
-def _is_same(path, entry):
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return False
-    if entry["type"] == "symlink":
-        return stat.S_ISLNK(found.st_mode) and os.readlink(path) == entry["target"]
-    if entry["type"] != "file":
-        return not stat.S_ISREG(found.st_mode)
-    if not stat.S_ISREG(found.st_mode) or found.st_size != entry["size"]:
-        return False
-    with open(path, "rb") as file:
-        return sha256(file) == entry["sha256"]
+def permissions(mode):
+    """The permissions of a file as restic lists its mode, which is Go's (io/fs.FileMode)."""
+    special = (mode >> 23 & 1) * stat.S_ISUID | (mode >> 22 & 1) * stat.S_ISGID | (mode >> 20 & 1) * stat.S_ISVTX
+    return special | mode & 0o777

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import datetime
 import fcntl
 import os
 import re
+import stat
 
 FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, 64-bit; ioctl_iflags(2)
 FS_IOC_SETFLAGS = 0x40086602
@@ -15,6 +17,7 @@ APPEND_ONLY = 0x20  # FS_APPEND_FL, chattr +a
 IMMUTABLE = 0x10  # FS_IMMUTABLE_FL, chattr +i
 MANIFEST = "SHA256SUMS"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def flags(path):
@@ -24,9 +27,14 @@ def flags(path):
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
-        return _get(fd) & (APPEND_ONLY | IMMUTABLE)
+        return flags_of(fd)
     finally:
         os.close(fd)
+
+
+def flags_of(fd):
+    """The same of what is open."""
+    return _get(fd) & (APPEND_ONLY | IMMUTABLE)
 
 
 def set_flags(path, wanted):
@@ -38,14 +46,47 @@ def set_flags(path, wanted):
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
-        now = _get(fd)
-        then = (now & ~(APPEND_ONLY | IMMUTABLE)) | wanted
-        if then == now:
-            return False
-        fcntl.ioctl(fd, FS_IOC_SETFLAGS, array.array("L", [then]))
-        return True
+        return set_flags_of(fd, wanted)
     finally:
         os.close(fd)
+
+
+def set_flags_of(fd, wanted):
+    """The same of what is open."""
+    now = _get(fd)
+    then = (now & ~(APPEND_ONLY | IMMUTABLE)) | wanted
+    if then == now:
+        return False
+    fcntl.ioctl(fd, FS_IOC_SETFLAGS, array.array("L", [then]))
+    return True
+
+
+@contextlib.contextmanager
+def opened(store, *names):
+    """Open the folder of a class, or of a day, through no symlink: the receiver's account places what it will in them.
+
+    :return: its descriptor, for the C(with) statement.
+    """
+    fd = os.open(store, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names:
+            inner = os.open(str(name), _FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def opened_files(folder):
+    """Open the record files in an open folder, one after the other: pairs of name, sorted, and descriptor."""
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".log") and stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
+            fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                yield name, fd
+            finally:
+                os.close(fd)
 
 
 def _get(fd):
@@ -57,7 +98,8 @@ def _get(fd):
 def days(store, record_class):
     """The days of one class that have a folder, oldest first, as datetime.date."""
     try:
-        names = os.listdir(os.path.join(store, record_class))
+        with os.scandir(os.path.join(store, record_class)) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
     found = []

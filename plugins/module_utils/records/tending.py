@@ -8,11 +8,13 @@ the next one.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import grp
 import hashlib
 import os
 import pwd
+import stat
 import sys
 import time
 
@@ -55,15 +57,15 @@ def tend(settings, now, report):
 def open_days(settings, record_class, now, report):
     """Make today's folder and files (and shortly before midnight tomorrow's), so that no record waits."""
     ids = _ids(settings, record_class)
-    parent = os.path.join(settings.store, record_class)
-    _make_folder(parent, ids)
+    _make_folder(settings.store, (), record_class, ids)
     for day in sorted({record_store.today(now), record_store.today(now + OPEN_AHEAD_SECONDS)}):
-        path = record_store.folder(settings.store, record_class, day)
-        _make_folder(path, ids)
-        for host in settings.hosts:
-            _make_file(os.path.join(path, host + ".log"), ids)
-        record_store.set_flags(path, record_store.APPEND_ONLY)
-    record_store.set_flags(parent, record_store.APPEND_ONLY)
+        _make_folder(settings.store, (record_class,), day.isoformat(), ids)
+        with record_store.opened(settings.store, record_class, day) as folder:
+            for host in settings.hosts:
+                _make_file(folder, host + ".log", ids)
+            record_store.set_flags_of(folder, record_store.APPEND_ONLY)
+    with record_store.opened(settings.store, record_class) as parent:
+        record_store.set_flags_of(parent, record_store.APPEND_ONLY)
     del report
 
 
@@ -73,32 +75,34 @@ def protect(settings, record_class, now, report):
     for day in record_store.days(settings.store, record_class):
         if day < first_open:
             continue
-        path = record_store.folder(settings.store, record_class, day)
-        for name in record_store.files(path):
-            if record_store.set_flags(name, record_store.APPEND_ONLY):
-                report.done.append("made %s append-only" % name)
-        record_store.set_flags(path, record_store.APPEND_ONLY)
+        with record_store.opened(settings.store, record_class, day) as folder:
+            for name, file in record_store.opened_files(folder):
+                if record_store.set_flags_of(file, record_store.APPEND_ONLY):
+                    path = os.path.join(record_store.folder(settings.store, record_class, day), name)
+                    report.done.append("made %s append-only" % path)
+            record_store.set_flags_of(folder, record_store.APPEND_ONLY)
 
 
 def close_days(settings, record_class, now, report):
     """Close the days that are over: manifest, mode 0440, immutable. A day that is closed already is left alone."""
     first_open = _first_open_day(now)
     for day in record_store.days(settings.store, record_class):
-        path = record_store.folder(settings.store, record_class, day)
-        if day >= first_open or record_store.flags(path) & record_store.IMMUTABLE:
+        if day >= first_open:
             continue
-        record_store.set_flags(path, 0)
-        names = record_store.files(path)
-        for name in names:
-            record_store.set_flags(name, 0)
-            os.chmod(name, CLOSED_MODE)
-            record_store.set_flags(name, record_store.IMMUTABLE)
-        _write_manifest(path, names, _ids(settings, record_class))
-        record_store.set_flags(path, record_store.IMMUTABLE)
-        report.done.append(
-            "closed %s %s: %d files, %d bytes"
-            % (record_class, day, len(names), sum(os.path.getsize(name) for name in names))
-        )
+        with record_store.opened(settings.store, record_class, day) as folder:
+            if record_store.flags_of(folder) & record_store.IMMUTABLE:
+                continue
+            record_store.set_flags_of(folder, 0)
+            lines, size = [], 0
+            for name, file in record_store.opened_files(folder):
+                record_store.set_flags_of(file, 0)
+                os.fchmod(file, CLOSED_MODE)
+                record_store.set_flags_of(file, record_store.IMMUTABLE)
+                lines.append("%s  %s\n" % (_digest(file), name))
+                size += os.fstat(file).st_size
+            _write_manifest(folder, lines, _ids(settings, record_class))
+            record_store.set_flags_of(folder, record_store.IMMUTABLE)
+        report.done.append("closed %s %s: %d files, %d bytes" % (record_class, day, len(lines), size))
 
 
 def purge(settings, now, report):
@@ -124,9 +128,10 @@ def purge(settings, now, report):
         report.alarms.append("nothing is purged: the clock is not synchronised")
         return
     for record_class, day in past:
-        path = record_store.folder(settings.store, record_class, day)
-        if record_store.flags(path) & record_store.IMMUTABLE:
-            _delete_day(settings, record_class, day, path, report)
+        try:
+            _delete_day(settings, record_class, day, report)
+        except OSError as error:
+            report.alarms.append("%s %s is not purged: %s" % (record_class, day, error))
 
 
 def watch_disk(settings, report):
@@ -170,75 +175,102 @@ def _ids(settings, record_class):
     return pwd.getpwnam(settings.owner).pw_uid, grp.getgrnam(record_settings.group_of(record_class)).gr_gid
 
 
-def _make_folder(path, ids):
-    if not os.path.isdir(path):
-        os.mkdir(path, FOLDER_MODE)
-    found = os.stat(path)
-    if (found.st_uid, found.st_gid, found.st_mode & 0o7777) != (*ids, FOLDER_MODE):
-        before = record_store.flags(path)
-        record_store.set_flags(path, 0)
-        os.chown(path, *ids)
-        os.chmod(path, FOLDER_MODE)
-        record_store.set_flags(path, before)
+def _make_folder(store, above, name, ids):
+    """Make a folder, or give it its rights; what else lies there nobody follows."""
+    with record_store.opened(store, *above) as parent, contextlib.suppress(FileExistsError):
+        os.mkdir(name, FOLDER_MODE, dir_fd=parent)
+    with record_store.opened(store, *above, name) as folder:
+        found = os.fstat(folder)
+        if (found.st_uid, found.st_gid, found.st_mode & 0o7777) != (*ids, FOLDER_MODE):
+            before = record_store.flags_of(folder)
+            record_store.set_flags_of(folder, 0)
+            os.fchown(folder, *ids)
+            os.fchmod(folder, FOLDER_MODE)
+            record_store.set_flags_of(folder, before)
 
 
-def _make_file(path, ids):
+def _make_file(folder, name, ids):
     try:
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, OPEN_MODE)
+        fd = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, OPEN_MODE, dir_fd=folder)
     except FileExistsError:
         return
     try:
         os.fchown(fd, *ids)
         os.fchmod(fd, OPEN_MODE)
+        record_store.set_flags_of(fd, record_store.APPEND_ONLY)
     finally:
         os.close(fd)
-    record_store.set_flags(path, record_store.APPEND_ONLY)
 
 
-def _write_manifest(path, names, ids):
+def _digest(fd):
+    digest, offset = hashlib.sha256(), 0
+    while True:
+        block = os.pread(fd, 1 << 20, offset)
+        if not block:
+            return digest.hexdigest()
+        digest.update(block)
+        offset += len(block)
+
+
+def _write_manifest(folder, lines, ids):
     """Write what sha256sum -c reads; a seal signs it."""
-    target = os.path.join(path, record_store.MANIFEST)
-    if os.path.exists(target):
-        record_store.set_flags(target, 0)  # a run was killed between the manifest and the folder's flag
-    lines = []
-    for name in names:
-        digest = hashlib.sha256()
-        with open(name, "rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                digest.update(block)
-        lines.append("%s  %s\n" % (digest.hexdigest(), os.path.basename(name)))
-    with open(target + ".new", "w", encoding="utf-8") as file:
+    name, new = record_store.MANIFEST, record_store.MANIFEST + ".new"
+    with contextlib.suppress(FileNotFoundError):
+        _free(name, folder)  # a run was killed between the manifest and the folder's flag
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new, dir_fd=folder)  # a run was killed, or somebody put it there: whoever writes it makes it
+    fd = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.writelines(lines)
-        os.fchown(file.fileno(), *ids)
-        os.fchmod(file.fileno(), CLOSED_MODE)
+        os.fchown(fd, *ids)
+        os.fchmod(fd, CLOSED_MODE)
         file.flush()
-        os.fsync(file.fileno())
-    os.replace(target + ".new", target)
-    record_store.set_flags(target, record_store.IMMUTABLE)
+        os.fsync(fd)
+        os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+        record_store.set_flags_of(fd, record_store.IMMUTABLE)
 
 
-def _delete_day(settings, record_class, day, path, report):
-    names = [entry.path for entry in os.scandir(path)]
-    size = sum(os.path.getsize(name) for name in names)
-    manifest = os.path.join(path, record_store.MANIFEST)
-    digest = "none"
-    if os.path.exists(manifest):
-        with open(manifest, "rb") as file:
-            digest = hashlib.sha256(file.read()).hexdigest()
-    parent = os.path.dirname(path)
-    record_store.set_flags(path, 0)
-    for name in names:
-        record_store.set_flags(name, 0)
-        os.unlink(name)
-    record_store.set_flags(parent, 0)
-    try:
-        os.rmdir(path)
-    finally:
-        record_store.set_flags(parent, record_store.APPEND_ONLY)
+def _delete_day(settings, record_class, day, report):
+    with record_store.opened(settings.store, record_class) as parent:
+        with record_store.opened(settings.store, record_class, day) as folder:
+            if not record_store.flags_of(folder) & record_store.IMMUTABLE:
+                return
+            names = os.listdir(folder)
+            size = sum(os.lstat(name, dir_fd=folder).st_size for name in names)
+            digest = _of_manifest(folder)
+            record_store.set_flags_of(folder, 0)
+            for name in names:
+                _free(name, folder)
+                os.unlink(name, dir_fd=folder)
+        record_store.set_flags_of(parent, 0)
+        try:
+            os.rmdir(day.isoformat(), dir_fd=parent)
+        finally:
+            record_store.set_flags_of(parent, record_store.APPEND_ONLY)
     report.done.append(
         "purged %s %s: %d files, %d bytes, older than %d days, SHA-256 of its manifest %s"
         % (record_class, day, len(names), size, settings.retention_days, digest)
     )
+
+
+def _of_manifest(folder):
+    try:
+        fd = os.open(record_store.MANIFEST, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError:
+        return "none"
+    try:
+        return _digest(fd)
+    finally:
+        os.close(fd)
+
+
+def _free(name, folder):
+    if stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
+        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            record_store.set_flags_of(fd, 0)
+        finally:
+            os.close(fd)
 
 
 def command(arguments):

@@ -2,7 +2,8 @@
 """Files and folders, reached only by ways that nobody but root could have laid, and replaced in one step.
 
 A folder is opened component by component from the root, and what is then done in it is done by its descriptor: nobody
-can put another folder in its place meanwhile. A symlink on the way is followed where only root can have made it.
+can put another folder in its place meanwhile. A symlink on the way is followed where only root can have made it. What
+is put back goes into folders of others, too: each on the way must be as it was then (L(Rights)).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import pwd
 import shutil
 import stat
+from typing import NamedTuple
 
 from .errors import StateError
 
@@ -22,6 +24,24 @@ TO_BE_MENDED = -1
 """Stands for the number of a folder's account where the folder is to get its rights before anything is done in it."""
 STAGED = ".order82"
 """How the name of a file ends that waits for the other files of its measure, beside the one that it replaces."""
+
+
+class Rights(NamedTuple):
+    """Who owned a folder and could write in it when what lay in it was taken from there."""
+
+    uid: int
+    gid: int
+    mode: int
+
+    @classmethod
+    def of(cls, found):
+        """:param found: os.stat_result."""
+        return cls(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+
+    @property
+    def are_roots(self):
+        """Whether nobody but root could place something there."""
+        return self.uid == 0 and not self.mode & 0o002 and not (self.mode & 0o020 and self.gid)
 
 
 @contextlib.contextmanager
@@ -43,34 +63,50 @@ def _owner(uid):
         return "the user %d" % uid
 
 
-def _refuse_writers(found, path, owners):
-    """Only root may have placed what lies in a folder, or the account whose folder the state says that it is."""
-    if owners.get(path) == TO_BE_MENDED:
+def _refuse_writers(found, path, known):
+    """Only root may place something in a folder, or those whose folder it is known to be."""
+    if known == TO_BE_MENDED:
         return
-    if found.st_uid != 0 and owners.get(path) != found.st_uid:
+    if isinstance(known, Rights):
+        _refuse_others_than_then(found, path, known)
+        return
+    if found.st_uid not in {0, known}:
         raise StateError(
             "%s belongs to %s and not to root: give it back to root (chown)" % (path, _owner(found.st_uid))
         )
-    if found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0 and path not in owners):
+    if found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0 and known is None):
         raise StateError("%s can be written by others than root: take that away (chmod go-w)" % path)
 
 
+def _refuse_others_than_then(found, path, then):
+    if found.st_uid not in (0, then.uid):
+        raise StateError("%s belongs to %s, to whom it did not belong then" % (path, _owner(found.st_uid)))
+    by_group = found.st_mode & 0o020 and found.st_gid and not (then.mode & 0o020 and found.st_gid == then.gid)
+    # In a folder with the sticky bit nobody moves away what is another's (unlink(2)).
+    by_all = found.st_mode & 0o002 and (not then.mode & 0o002 or then.mode & ~found.st_mode & stat.S_ISVTX)
+    if by_group or by_all:
+        raise StateError("%s can be written by others than then" % path)
+
+
 @contextlib.contextmanager
-def folder(path, owners=None):
+def folder(path, owners=None, seen=None):
     """Open a folder.
 
     :param str path: absolute.
-    :param dict owners: folders that belong to another account than root, with its number.
+    :param dict owners: folders that belong to another account than root, with its number, or with the L(Rights) that
+        they had; by the path as it is given, or as it really is.
+    :param dict seen: where it is given, every folder may be anybody's, and its L(Rights) are put there by its path.
     :return: its descriptor, for the C(with) statement.
-    :raises StateError: somebody else than root could have placed it.
+    :raises StateError: somebody else than root, or than then, could have placed it.
     :raises FileNotFoundError: it is not there.
     """
     descriptor, owners = None, owners or {}
-    waiting, here, links = [part for part in path.split("/") if part], "/", 0
+    waiting, here, links = _steps(path), "/", 0
     try:
         descriptor = os.open("/", _FOLDER)
+        whose = root = Rights.of(os.fstat(descriptor))
         while waiting:
-            name = waiting.pop(0)
+            name, given = waiting.pop(0)
             there = here.rstrip("/") + "/" + name
             try:
                 following = os.open(name, _FOLDER, dir_fd=descriptor)
@@ -80,7 +116,7 @@ def folder(path, owners=None):
                 found = os.lstat(name, dir_fd=descriptor)
                 if not stat.S_ISLNK(found.st_mode):
                     raise StateError("%s is no folder: move away what lies there" % there) from error
-                if found.st_uid != 0 or here in owners:
+                if found.st_uid != 0 or not whose.are_roots:
                     raise StateError(
                         "%s is a symlink of %s: remove it, or have root make it" % (there, _owner(found.st_uid))
                     ) from error
@@ -88,17 +124,33 @@ def folder(path, owners=None):
                 if links > _LINKS:
                     raise StateError("%s leads round in a circle of symlinks: remove them" % there) from error
                 target = os.path.normpath(os.path.join(here, os.readlink(name, dir_fd=descriptor)))
-                waiting = [part for part in target.split("/") if part] + waiting
+                waiting = _steps(target, given) + waiting
                 os.close(descriptor)
-                descriptor, here = os.open("/", _FOLDER), "/"
+                descriptor, here, whose = os.open("/", _FOLDER), "/", root
                 continue
             os.close(descriptor)
             descriptor, here = following, there
-            _refuse_writers(os.fstat(descriptor), there, owners)
+            found = os.fstat(descriptor)
+            whose = Rights.of(found)
+            if seen is None:
+                _refuse_writers(found, there, owners.get(there, owners.get(given)))
+            else:
+                seen[there] = whose
         yield descriptor
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _steps(path, given=None):
+    """The names on the way to a folder, each with the path by which it was asked for.
+
+    :param given: by which path a symlink was asked for that leads there; then only the last is what was asked for.
+    """
+    parts = [part for part in path.split("/") if part]
+    if given is None:
+        return [(part, "/" + "/".join(parts[: number + 1])) for number, part in enumerate(parts)]
+    return [(part, None) for part in parts[:-1]] + [(part, given) for part in parts[-1:]]
 
 
 @contextlib.contextmanager

@@ -175,10 +175,19 @@ def test_what_cant_be_restored_is_said_in_one_sentence(filled: Lab, words: str, 
 
 
 DRIFTS = {
-    "no backup by itself": Drift(
-        {"app": "systemctl disable --now --quiet order82-backup.timer"},
-        {"app": "systemctl enable --now --quiet order82-backup.timer"},
-        {"app": {"backup.scheduled", "backup.as_laid_down"}},
+    "no backup by itself, and a repository that nobody guards": Drift(
+        {
+            "app": "systemctl disable --now --quiet order82-backup.timer",
+            "repository1": "systemctl stop order82-repository-guard",
+        },
+        {
+            "app": "systemctl enable --now --quiet order82-backup.timer",
+            "repository1": "systemctl start order82-repository-guard",
+        },
+        {
+            "app": {"backup.scheduled", "backup.as_laid_down"},
+            "repository1": {"backup_repository.running", "backup_repository.as_laid_down"},
+        },
     ),
     "a repository that is off": Drift(
         {"repository2": "systemctl stop order82-repository"},

@@ -29,7 +29,12 @@ def settings(tmp_path, monkeypatch):
     root = tmp_path / "records"
     root.mkdir()
     yield record_settings.Settings(str(root), ("session",), ("web", "gateway"), pwd.getpwuid(os.geteuid())[0], 60, 1, 0)
-    subprocess.run(["chattr", "-R", "-a", "-i", str(root)], check=True)
+    free(root)
+
+
+def free(folder):
+    """Take the attributes from what has them: neither a symlink nor a pipe can."""
+    subprocess.run(["find", folder, "-type", "f,d", "-exec", "chattr", "-a", "-i", "{}", "+"], check=True)
 
 
 def tend(settings, now):
@@ -202,3 +207,54 @@ def test_host_that_says_nothing_is_silent(settings):
 
 def test_days_are_utc_days():
     assert store.today(calendar.timegm((2026, 11, 24, 23, 59, 59))) == datetime.date(2026, 11, 24)
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A folder of root's beside the store, with a log that is no record."""
+    made = tmp_path / "elsewhere"
+    made.mkdir(0o700)
+    (made / "web.log").write_text("root's\n")
+    (made / "web.log").chmod(0o600)
+    yield made
+    free(made)
+
+
+def untouched(folder):
+    [log] = folder.iterdir()
+    return (
+        log.read_text() == "root's\n"
+        and (log.stat().st_mode, folder.stat().st_mode) == (0o100600, 0o40700)
+        and store.flags(log) == store.flags(folder) == 0
+    )
+
+
+@pytest.mark.parametrize("day", ["2026-11-25", "2026-11-24", "2026-11-20", "2026-01-01"])
+def test_a_symlink_that_the_receivers_account_put_for_a_day_leads_nowhere(settings, elsewhere, monkeypatch, day):
+    monkeypatch.setattr(tending, "observe", lambda *_: {"synchronised": True})
+    tend(settings, NOON - DAY)
+    os.symlink(elsewhere, os.path.join(settings.store, "session", day))
+    report = tend(settings, NOON + DAY // 2 - 60)
+    assert untouched(elsewhere)
+    assert bool(report.alarms) == (day in ("2026-11-25", "2026-11-24")), "where a folder is to be it is said"
+
+
+def test_a_symlink_for_the_manifest_leads_nowhere(settings, elsewhere):
+    tend(settings, NOON)
+    append(path(settings, "2026-11-24"), "one\n")
+    os.symlink(elsewhere / "web.log", path(settings, "2026-11-24", "SHA256SUMS.new"))
+    os.symlink(elsewhere / "web.log", path(settings, "2026-11-24", "other.log"))
+    assert tend(settings, NOON + DAY).alarms == []
+    assert untouched(elsewhere)
+    with open(path(settings, "2026-11-24", "SHA256SUMS")) as file:
+        assert [line.split()[1] for line in file] == ["gateway.log", "web.log"]
+
+
+def test_a_pipe_in_a_day_holds_up_nobody(settings, monkeypatch):
+    monkeypatch.setattr(tending, "observe", lambda *_: {"synchronised": True})
+    tend(settings, NOON - 70 * DAY)
+    os.mkfifo(path(settings, "2026-09-15", "pipe.log"))
+    os.mkfifo(path(settings, "2026-09-15", "SHA256SUMS"))
+    tend(settings, NOON - 69 * DAY)
+    assert tend(settings, NOON).alarms == []
+    assert [str(day) for day in store.days(settings.store, "session")] == ["2026-11-24"]
