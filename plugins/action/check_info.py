@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
 from ..plugin_utils import collection, host_values
-from ..plugin_utils.checks import ROLES, SITE_ROLE, Check, is_laid_down
+from ..plugin_utils.checks import SITE_ROLE, Check, is_laid_down
 from ..plugin_utils.documents import DataError
 from ..plugin_utils.host_call import HostError, ask_host
 from ..plugin_utils.host_program import OBSERVE, packed_code
@@ -93,12 +93,8 @@ class ActionModule(ActionBase):
 
     def _resolve(self, roles: list[str], checks: list[Check], task_vars: Mapping) -> list[Resolved]:
         """Only text of our own files is trusted as a template here, and the same text is worked out once."""
-        defaults: dict[str, object] = {}
-        for role in roles:
-            path = ROLES / role / "defaults" / "main.yml"
-            if path.is_file():
-                defaults.update(self._loader.load_from_file(str(path), trusted_as_template=True) or {})
-        templar = self._templar.copy_with_new_env(available_variables=ChainMap(dict(task_vars), defaults))
+        said = host_values.said_by(roles, {})
+        templar = self._templar.copy_with_new_env(available_variables=ChainMap(dict(task_vars), said))
         template = functools.cache(lambda text: templar.template(trust_as_template(text)))
         condition = functools.cache(lambda text: templar.evaluate_conditional(trust_as_template(text)))
         return [resolve(check, template, condition, AnsibleError) for check in checks]
