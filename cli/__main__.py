@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import bench, coverage, process, remove, restore, site, trace
+from . import bench, coverage, process, remove, restore, revoke, site, trace
 from .errors import BaselineError
 from .lab import commands as lab
 from .progress import say
@@ -62,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     add_inventory(command, "without one, the lab's")
     trace.add_options(command)
     command.set_defaults(run=trace.trace)
+
+    command = commands.add_parser("revoke", allow_abbrev=False, help="withdraw the key of a host")
+    add_inventory(command, "without one, the lab's")
+    revoke.add_options(command)
+    command.set_defaults(run=revoke.revoke)
 
     command = commands.add_parser("restore", allow_abbrev=False, help="put back what was backed up")
     add_inventory(command, "without one, the lab's")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import re
 from collections import ChainMap
@@ -54,6 +55,15 @@ def _template(path: Path) -> str:
     return trust_as_template(path.read_text(encoding="utf-8"))
 
 
+def said_by(roles: Iterable[str], facts: Mapping) -> dict[str, object]:
+    """What the roles say of their variables: the defaults, and above them their own."""
+    said: dict[str, object] = {}
+    for role in roles:
+        for path in reversed(role_files(role, facts)):
+            said.update(_read(path))
+    return said
+
+
 def _is_plain(value: object) -> bool:
     """Whether a template that is its name alone would give it back as it is."""
     return isinstance(value, bool | int | float | str | list | dict) and not has_jinja(value)
@@ -67,14 +77,10 @@ class HostValues:
 
     def __init__(self, roles: Iterable[str], task_vars: Mapping, templar: Templar):
         facts = task_vars.get("ansible_facts", {})
-        said: dict[str, object] = {}
-        for role in roles:
-            for path in reversed(role_files(role, facts)):
-                said.update(_read(path))
         self._once: dict[str, object] = {}
         self._met: set[str] = set()
         self._seen: dict[str, object] = {}
-        self._all = ChainMap(self._once, dict(task_vars), said, _MANAGED)
+        self._all = ChainMap(self._once, dict(task_vars), said_by(roles, facts), _MANAGED)
         self._templar = templar.copy_with_new_env(available_variables=self._all)
 
     def engine(self, base: str) -> Engine:
@@ -158,6 +164,7 @@ class HostValues:
 
 def read_ahead() -> None:
     """Read what all hosts share, once for all processes that Ansible forks."""
+    importlib.import_module(".authority", __package__)  # filters in the roles' variables need it, and it takes 20 ms
     for path in sorted(ROLES.glob("*/vars/*.yml")) + sorted(ROLES.glob("*/defaults/main.yml")):
         _read(path)
     for path in sorted(ROLES.glob("*/templates/*.j2")):

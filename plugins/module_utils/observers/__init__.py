@@ -18,7 +18,7 @@ MODULES = {
     "audit": ("audit", "audit_record"),
     "backup": ("backups", "backup_append_only", "restore_drill", "backup_repository"),
     "bans": ("bans",),
-    "certificates": ("certificate",),
+    "certificates": ("certificate", "admission"),
     "clock": ("clock",),
     "files": ("file",),
     "firewall": ("firewall",),

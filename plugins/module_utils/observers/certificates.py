@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Observer: a certificate file."""
+"""Observers: a certificate file, and whose certificates a collector admits."""
 
 from __future__ import annotations
 
 import calendar
+import hashlib
 import os
+import re
+import ssl
 import time
 
 from .. import processes
 from ._registry import Argument, Observer, command
 
+_LONGEST = 16 * 1024 * 1024  # bytes of a list: 100,000 hosts have 8 million
+
 
 def _certificate(path, ca):
     if not os.path.exists(path):
-        return {"exists": False, "trusted": False, "days_left": 0, "subject": ""}
+        return {"exists": False, "trusted": False, "days_left": 0, "subject": "", "sha256": ""}
     shown = dict(
         line.partition("=")[::2]
         for line in command(["openssl", "x509", "-noout", "-enddate", "-subject", "-in", path]).splitlines()
@@ -25,6 +30,29 @@ def _certificate(path, ca):
         "trusted": verified.returncode == 0,
         "days_left": int((ends - time.time()) // 86400),
         "subject": shown["subject"].strip(),
+        "sha256": _digest(path),
+    }
+
+
+def _digest(path):
+    with open(path, encoding="ascii", errors="replace") as file:
+        text = file.read()
+    begins = text.index(ssl.PEM_HEADER)
+    ends = text.index(ssl.PEM_FOOTER, begins) + len(ssl.PEM_FOOTER)
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[begins:ends])).hexdigest()
+
+
+def _admission(path, given_out):
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_LONGEST)
+    except FileNotFoundError:
+        text = b""
+    there = {one.decode() for one in re.findall(rb"SHA1:[0-9A-F:]+", text)}
+    return {
+        "refused": sorted(host for host, fingerprint in given_out.items() if fingerprint not in there),
+        "withdrawn": sorted(there - set(given_out.values())),
+        "sha256": hashlib.sha256(text).hexdigest(),
     }
 
 
@@ -41,6 +69,20 @@ OBSERVERS = {
             "trusted": "bool: the authority signed it and it is valid today",
             "days_left": "int: whole days until it ends; below 0 it has ended",
             "subject": "str: whom it names",
+            "sha256": "str: its hash, as of openssl x509 -fingerprint -sha256, in small letters and without colons",
+        },
+    ),
+    "admission": Observer(
+        look=_admission,
+        text="whom a collector admits, by its list",
+        arguments={
+            "path": Argument(str, "the list", required=True),
+            "given_out": Argument(dict, "host to the fingerprint of its certificate", required=True),
+        },
+        facts={
+            "refused": "list: hosts whose certificate is not in it",
+            "withdrawn": "list: fingerprints in it of certificates that nobody was given, or not any more",
+            "sha256": "str: the list's hash: there is more in it than fingerprints",
         },
     ),
 }

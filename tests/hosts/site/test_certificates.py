@@ -1,23 +1,73 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate that is near its end is replaced; a collector that shows another's gets nothing."""
+"""A key that is withdrawn opens nothing any more; a certificate that is near its end is replaced; a collector that shows another's gets nothing."""
 
 from __future__ import annotations
 
 import base64
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ..conftest import HANG, Lab, until
+from ..conftest import CHECKOUT, HANG, Lab, until
+from ..drift import red
+from .test_hostile import COLLECTORS, send
 
 SHOWN = "openssl s_client -connect 10.82.3.12:2514 -CAfile /etc/order82/tls/ca.crt < /dev/null 2> /dev/null | openssl x509 -noout -serial"
+# Whether a repository knows the account in a file: 401 where it does not.
+ACCOUNT = """
+import base64, ssl, urllib.error, urllib.parse, urllib.request
+address = urllib.parse.urlsplit(open('/root/stolen.repository').read().strip()[5:])
+account = base64.b64encode(f'{address.username}:{address.password}'.encode()).decode()
+request = urllib.request.Request(
+    f'https://{address.hostname}:{address.port}/web/config', method='HEAD', headers={'Authorization': 'Basic ' + account}
+)
+try:
+    print(urllib.request.urlopen(request, context=ssl.create_default_context(cafile='/etc/order82/tls/ca.crt')).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
 
 
-def test_renewed_certificates_are_in_use(lab: Lab, mark: str) -> None:
-    """All certificates end within 1000 days: both hosts get new ones, the receiver shows it, and records still arrive."""
+def steal(lab: Lab, host: str) -> None:
+    """Bring a host's certificate and key to another, where they are used from then on."""
+    for kind in ("crt", "key"):
+        text = lab.do(host, f"base64 -w0 /etc/order82/tls/host.{kind}")
+        lab.do("vault", f"echo {text} | base64 -d >/root/{host}.{kind}")
+
+
+def admits(lab: Lab, collector: str, host: str, mark: str) -> bool:
+    """Whether a collector takes a record from who has this host's stolen key."""
+    message = f"<14>1 2026-11-24T00:00:00Z vault a - - - stolen {mark}".encode()
+    _code, said = send(lab, "vault", collector, f"/root/{host}.crt", f"/root/{host}.key", message)
+    return said == "OK\n"
+
+
+def test_withdrawn_and_renewed_certificates_open_nothing_any_more_and_the_new_ones_are_in_use(
+    lab: Lab, mark: str
+) -> None:
+    """web's key is withdrawn, and collector2's certificate renewed. collector1, to which nobody applies, knows of both."""
+    for host in ("web", "collector2"):
+        steal(lab, host)
+    assert [admits(lab, at, host, mark) for at in COLLECTORS for host in ("web", "collector2")] == [True] * 4
+    stolen = lab.do("web", "cat /etc/order82/backup/vault.repository")
+    lab.do("web", f"echo {shlex.quote(stolen)} >/root/stolen.repository; chmod 0600 /root/stolen.repository")
+    known = f"python3 -c {shlex.quote(ACCOUNT)}"
+    assert lab.do("web", known) == "200\n"
     before = lab.do("web", SHOWN)
+
+    command = [str(CHECKOUT / "baseline"), "revoke", "web", "-i", str(lab.inventory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    for at in COLLECTORS:
+        until(HANG, lambda at=at: not admits(lab, at, "web", mark), f"the refusal of web's key by {at}")
+        assert admits(lab, at, "collector2", mark)
+    assert lab.do("web", known) == "401\n"
+    assert {"order82.certificate", "log_forwarder.forwarding"} <= red(lab.look(["web"]))["web"]
+    lab.do("web", f"seq -f 'number %.0f of {mark}' 1000 | systemd-cat -t probe")
+
     lab.play("site.yml", "-e", "order82_certificate_renew_days=1000", "--limit", "web,collector2")
     assert lab.do("web", SHOWN) != before
     started = lab.do(
@@ -26,8 +76,14 @@ def test_renewed_certificates_are_in_use(lab: Lab, mark: str) -> None:
     )
     certificate, forwarder = map(int, started.split())
     assert forwarder >= certificate
-    lab.do("web", f"logger -t probe {mark}")
-    lab.arrived("system", "web", mark)
+    for at in COLLECTORS:
+        for host in ("web", "collector2"):
+            until(HANG, lambda at=at, host=host: not admits(lab, at, host, mark), f"the refusal of {host}'s by {at}")
+        numbers = f"grep -haso 'number [0-9]* of {mark}' /srv/records/system/*/web.log | sort -u | wc -l"
+        until(HANG, lambda at=at, numbers=numbers: lab.do(at, numbers) == "1000\n", f"all numbers on {at}")
+    assert lab.do("web", known) == "401\n"
+    lab.do("web", "rm /root/stolen.repository; systemctl start order82-backup-drill")  # signed with the new key
+    lab.green()
 
 
 @pytest.fixture

@@ -73,10 +73,15 @@ DRIFTS = {
     ),
     "TLS switched off": Drift(
         {
-            "collector1": 'sed -i.was \'s/tls="on"/tls="off"/\' /etc/order82/collect.conf; systemctl restart order82-collect'
+            "collector1": 'sed -i.was \'s/tls="on"/tls="off"/\' /etc/order82/receive.conf; systemctl restart order82-collect'
         },
-        {"collector1": "mv /etc/order82/collect.conf.was /etc/order82/collect.conf; systemctl restart order82-collect"},
-        {"collector1": {"log_collector.listener", "log_collector.as_laid_down"}},
+        {"collector1": "mv /etc/order82/receive.conf.was /etc/order82/receive.conf; systemctl restart order82-collect"},
+        {"collector1": {"log_collector.listener", "log_collector.admits"}},
+    ),
+    "a certificate admitted that nobody was given": Drift(
+        {"collector2": 'sed -i.was \'s/"nobody"/"SHA1:00:11", &/\' /etc/order82/receive.conf'},
+        {"collector2": "mv /etc/order82/receive.conf.was /etc/order82/receive.conf"},
+        {"collector2": {"log_collector.admits"}},
     ),
     "clock source removed": Drift(
         {"vault": "sed -i.was '/^server/d' /etc/chrony/chrony.conf; systemctl restart chrony"},
@@ -152,9 +157,11 @@ DRIFTS = {
     ),
     "certificate of another authority": Drift(
         {
-            "web": "cd /etc/order82/tls; cp -a host.crt /root/; openssl req -x509 -key host.key -subj /CN=web -days 900 -out host.crt 2>/dev/null"
+            # One that the host itself trusts.
+            "web": "cd /etc/order82/tls; cp -a host.crt ca.crt /root/; openssl req -x509 -key host.key -subj /CN=web -days 900 -out host.crt 2>/dev/null; "
+            "cat host.crt >>ca.crt"
         },
-        {"web": "cp -a /root/host.crt /etc/order82/tls/host.crt"},
+        {"web": "cp -a /root/host.crt /root/ca.crt /etc/order82/tls/"},
         {"web": {"order82.certificate", "order82.as_laid_down"}},
     ),
 }

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values for checks from the roles' defaults, as the action plugin gives them."""
+"""Values for checks from the roles' defaults and variables, as the action plugin gives them."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.order82.baseline.plugins.plugin_utils import collection, host_values
 
-ROLES = Path(__file__).resolve().parents[3] / "roles"
 HOST = {
     "inventory_hostname": "web",
     "inventory_dir": "/etc/ansible",
@@ -24,13 +22,10 @@ HOST = {
 @pytest.fixture(scope="session")
 def templar():
     """A function from variables to what C(resolve) needs: template, condition and their errors."""
-    loader = DataLoader()
-    defaults = {}
-    for path in sorted(ROLES.glob("*/defaults/main.yml")):
-        defaults |= loader.load_from_file(str(path), trusted_as_template=True) or {}
+    said = host_values.said_by(sorted(collection.states()), {})
 
     def make(variables):
-        engine = Templar(loader=loader, variables={**HOST, **defaults, **variables})
+        engine = Templar(loader=DataLoader(), variables={**HOST, **said, **variables})
         return (
             lambda text: engine.template(trust_as_template(text)),
             lambda text: engine.evaluate_conditional(trust_as_template(text)),

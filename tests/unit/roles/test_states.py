@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 from ansible_collections.order82.baseline.plugins.plugin_utils import collection, host_values
 from ansible_collections.order82.baseline.plugins.plugin_utils.state import refuse_claims
 from ansible_collections.order82.baseline.plugins.plugin_utils.state_values import resolve_state
@@ -104,3 +105,17 @@ def test_a_secret_is_nobodys_to_read_but_those_whose_it_is(role, state_of):
     for entry in state_of(role, "13")["files"]:
         if entry["secret"]:
             assert entry["mode"] in ("0600", "0640"), entry["path"]
+
+
+def test_a_collector_is_asked_for_the_list_as_it_is_written():
+    """Were a line's end another, the list would be written anew, and the receiver restarted, on each apply."""
+    values = host_values.HostValues(["order82", "log_collector"], HOST, Templar(loader=DataLoader(), variables={}))
+    engine = values.engine("/nowhere")
+    [_sh, _c, question] = resolve_state(collection.states()["log_collector"], engine, True, refuse=False)["ask"][
+        "admits"
+    ]
+    written = Templar(loader=DataLoader(), variables=host_values.said_by(["order82"], {}) | HOST).template(
+        trust_as_template("{{ _order82_list_text }}")
+    )
+    assert written.endswith('"nobody"])\n')
+    assert hashlib.sha256(written.encode()).hexdigest() in question
