@@ -48,3 +48,17 @@ def test_a_journal_that_keeps_nothing_gives_no_answer(monkeypatch):
     monkeypatch.setattr(disclosure.processes, "run", lambda _argv: Done)
     with pytest.raises(OSError, match="0 of its 1 records are in the journal"):
         disclosure.record(disclosure.warrant("A-1", "letter", OFFICERS), [{"public_address": "203.0.113.1"}])
+
+
+def test_only_what_root_asked_counts_as_recorded(monkeypatch):
+    """Of another account the record would be of class system, and the collectors' would lack it."""
+    asked = []
+
+    class Done:
+        returncode, stdout, stderr = 0, b"", b""
+
+    monkeypatch.setattr(disclosure.journal, "write", lambda *_words: None)
+    monkeypatch.setattr(disclosure.processes, "run", lambda argv: asked.append(argv) or Done)
+    with pytest.raises(OSError, match="ask as root"):
+        disclosure.record(disclosure.warrant("A-1", "letter", OFFICERS), [{"public_address": "203.0.113.1"}])
+    assert "_UID=0" in asked[-1]
