@@ -61,7 +61,8 @@ def test_a_missing_variable_is_named_and_costs_only_its_check(troubled):
 
 def test_a_host_that_cant_be_reached_is_not_run(troubled):
     assert set(troubled.outcomes("ghost").values()) == {"not_run", "not_applicable"}
-    assert "127.0.0.1 port 1" in troubled.one("ghost", "site.good")["message"]["en"]
+    # The port is not always said: Ansible has another sentence where ssh ends while it is being written to.
+    assert "127.0.0.1" in troubled.one("ghost", "site.good")["message"]["en"]
     assert troubled.one("ghost", "site.good")["by_hand"] == "stat /"
 
 
