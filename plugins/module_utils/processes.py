@@ -14,7 +14,8 @@ import tempfile
 import threading
 
 SECONDS = 20
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 _running = set()
 
 
