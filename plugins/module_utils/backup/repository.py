@@ -60,7 +60,9 @@ def load(path=PATH):
 
 
 def tend(settings, read_data):
-    """Delete what is past retention, look at every repository, and write what was found.
+    """Look at every repository, delete what is past retention where it is whole, and write what was found.
+
+    What is not whole may be mended from what would go.
 
     :param bool read_data: whether every byte is read, and not only the structure.
     :return: dict: the state.
@@ -79,11 +81,13 @@ def tend(settings, read_data):
             continue
         try:
             snapshots = json.loads(_restic(folder, host, "snapshots", "--json") or "[]")
+            found.update(snapshots=len(snapshots))
+            _check(folder, host, read_data)
             gone = past(snapshots, _received(folder), time.time() - settings.retention_days * _DAY)
             if gone:
                 _restic(folder, host, "forget", "--prune", *gone)
-            found.update(snapshots=len(snapshots) - len(gone), forgotten=len(gone))
-            _check(folder, host, read_data)
+                found.update(snapshots=len(snapshots) - len(gone), forgotten=len(gone))
+                _check(folder, host, read_data=False)  # what is left
         except OSError as error:
             found["wrong"] = str(error)
             state["alarms"].append("the repository of %s: %s" % (host, error))
