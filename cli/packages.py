@@ -26,7 +26,16 @@ LAB_NEEDS = {
     "setpriv": "util-linux",
     "chattr": "e2fsprogs",
 }
-TEST_NEEDS = {"openssl": "openssl", "rclone": "rclone"}
+TEST_NEEDS = {
+    "openssl": "openssl",
+    "rclone": "rclone",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "inotifywait": "inotify-tools",
+    "restic": "restic",
+    "systemd-analyze": "systemd",
+}
 """What the unit tests start beside what pip installs."""
 ELSEWHERE = {"/usr/lib/podman/netavark": ["/usr/libexec/podman/netavark", "/usr/local/libexec/podman/netavark"]}
 

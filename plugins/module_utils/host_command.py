@@ -18,6 +18,7 @@ from .records.settings import SettingsError
 _AREAS = {
     "records": ("records.commands", "the record store of a collector / 记录库"),
     "forward": ("forward", "the forwarders of a sender / 记录转发"),
+    "changes": ("changes", "changes of files in watched folders / 文件变更记录"),
     "nat": ("nat.commands", "the address translation of a gateway / 地址转换"),
     "firewall": ("firewall.commands", "who may reach this host / 主机防火墙"),
     "antivirus": ("antivirus.commands", "viruses, and what is in quarantine / 防病毒"),

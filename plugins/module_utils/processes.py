@@ -14,7 +14,8 @@ import tempfile
 import threading
 
 SECONDS = 20
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 _running = set()
 
 
@@ -98,6 +99,24 @@ def lines(argv):
     with _started(argv, stdout=subprocess.PIPE) as process:
         try:
             yield from process.stdout
+        finally:
+            process.kill()
+    raise OSError("'%s' ended with code %d" % (argv[0], process.returncode))
+
+
+def pieces(argv, end):
+    """The same for a program whose pieces have another end than a line feed; what it says of errors is among them.
+
+    :param bytes end: one byte, which is not given out.
+    """
+    with _started(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        waiting = b""
+        try:
+            while some := process.stdout.read1(1 << 16):
+                *whole, waiting = (waiting + some).split(end)
+                yield from whole
+            if waiting:
+                yield waiting
         finally:
             process.kill()
     raise OSError("'%s' ended with code %d" % (argv[0], process.returncode))

@@ -90,6 +90,24 @@ def within(address: object, texts: object) -> bool:
     return any(own in ipaddress.ip_network(str(text)) for text in texts)
 
 
+def ports(written: object, where: str) -> dict[str, list[str]]:
+    """Read ports such as C(tcp/80) and C(udp/5000-5010): nftables' words by protocol.
+
+    :raises DataError: there is none, or one is not understood.
+    """
+    if not isinstance(written, list) or not written:
+        raise DataError(f"{where}: ports is {brief(written)}; write a list such as [tcp/80, udp/5000-5010]")
+    found: dict[str, list[str]] = {}
+    for text in written:
+        match = _PORT.fullmatch(text) if isinstance(text, str) else None
+        first = int(match["first"]) if match else 0
+        last = int(match["last"] or first) if match else 0
+        if not match or match["protocol"] not in PROTOCOLS or not 0 < first <= last <= 65535:
+            raise DataError(f"{where}: {brief(text)} is no port; write tcp/80 or udp/5000-5010")
+        found.setdefault(match["protocol"], []).append(str(first) if first == last else f"{first}-{last}")
+    return found
+
+
 def _short(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
 
@@ -103,9 +121,11 @@ def _entry(written: object, where: str, inventory: Inventory) -> list[Rule]:
     ipv4, ipv6 = ([], []) if anybody else networks(_sources(entry["from"], where, inventory), f"{where}, from")
     if not anybody and not ipv4 and not ipv6:
         return []  # a group without hosts
-    ports = _ports(entry["ports"], where)
+    written_ports = ports(entry["ports"], where)
     return [
-        Rule(protocol, ports[protocol], anybody, ipv4, ipv6, limit) for protocol in PROTOCOLS if ports.get(protocol)
+        Rule(protocol, written_ports[protocol], anybody, ipv4, ipv6, limit)
+        for protocol in PROTOCOLS
+        if written_ports.get(protocol)
     ]
 
 
@@ -126,18 +146,4 @@ def _sources(written: object, where: str, inventory: Inventory) -> list[str]:
                 raise DataError(
                     f"{where}: the host '{host}' of the group '{source}' has no address: set order82_address for it"
                 ) from error
-    return found
-
-
-def _ports(written: object, where: str) -> dict[str, list[str]]:
-    if not isinstance(written, list) or not written:
-        raise DataError(f"{where}: ports is {brief(written)}; write a list such as [tcp/80, udp/5000-5010]")
-    found: dict[str, list[str]] = {}
-    for text in written:
-        match = _PORT.fullmatch(text) if isinstance(text, str) else None
-        first = int(match["first"]) if match else 0
-        last = int(match["last"] or first) if match else 0
-        if not match or match["protocol"] not in PROTOCOLS or not 0 < first <= last <= 65535:
-            raise DataError(f"{where}: {brief(text)} is no port; write tcp/80 or udp/5000-5010")
-        found.setdefault(match["protocol"], []).append(str(first) if first == last else f"{first}-{last}")
     return found

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..module_utils.nat.plan import plan_id
+from . import firewall_rules
 from .documents import DataError, names, refuse_keys, refuse_value
 
 try:
@@ -30,7 +31,7 @@ _REQUIRED = ("name", "mode", "inside", "public")
 _FURTHER = {
     "deterministic": (("block_ports",), ("ports", "reserved_ports", "overflow_blocks")),
     "sessions": ((), ("ports",)),
-    "prefix": ((), ()),
+    "prefix": ((), ("inward",)),
 }
 """By mode, the further keys that a pool must and may have."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
@@ -68,7 +69,9 @@ class Pool(NamedTuple):
     """One pool, as checked and computed.
 
     `inside` and `public` are networks as text; `addresses` are the public addresses. `blocks` has one list for the
-    first blocks and one more for each overflow block; it is empty outside of the mode `deterministic`.
+    first blocks and one more for each overflow block; it is empty outside of the mode `deterministic`. `inward` has by
+    protocol the ports that the Internet may reach, which only a prefix can have: behind a port that many share nobody
+    can be called. `routed` says that inside and public are the same, so that nothing is translated.
     """
 
     name: str
@@ -80,6 +83,8 @@ class Pool(NamedTuple):
     ports: str
     block_ports: int
     blocks: list[list[Block]]
+    inward: dict[str, list[str]]
+    routed: bool
 
     def entries(self) -> Iterator[str]:
         """The pool's part of a `plan` record."""
@@ -137,13 +142,13 @@ def behind_prefix(inside: str, public: str, asked: IPAddress) -> str | None:
     inside_network, public_network = IPNetwork(inside), IPNetwork(public)
     if asked not in public_network:
         return None
-    return str(IPAddress(int(inside_network.network) + int(asked) - int(public_network.network), 6))
+    return str(IPAddress(int(inside_network.network) + int(asked) - int(public_network.network), asked.version))
 
 
 def _pool(number: int, pool: Any) -> Pool:
     where = f"nat_gateway_pools, pool {number}"
     if not isinstance(pool, dict) or "mode" not in pool:
-        refuse_keys(pool, where, _REQUIRED, ("ports", "reserved_ports", "block_ports", "overflow_blocks"))
+        refuse_keys(pool, where, _REQUIRED, ("ports", "reserved_ports", "block_ports", "overflow_blocks", "inward"))
     mode = refuse_value(pool["mode"], f"{where}, mode", "mode", MODES)
     required, optional = _FURTHER[mode]
     refuse_keys(pool, f"{where} (mode {mode})", (*_REQUIRED, *required), optional)
@@ -161,12 +166,12 @@ def _pool(number: int, pool: Any) -> Pool:
     addresses: list[str] = []
     size = 0
     ports = _ports(where, "ports", pool.get("ports", "1024-65535"))
-    if version == 6:
-        if "ports" in pool:
-            raise DataError(f"{where}: nftables gives no range of ports to IPv6 addresses; leave out ports")
+    if version == 6 and "ports" in pool:
+        raise DataError(f"{where}: nftables gives no range of ports to IPv6 addresses; leave out ports")
+    if version == 6 or mode == "prefix":
         ports = (0, 65535)
     if mode == "prefix":
-        _refuse_prefixes(where, version, inside, public)
+        _refuse_prefixes(where, inside, public)
     else:
         if IPSet(public).size > 65536:
             raise DataError(f"{where}: public has more than 65536 addresses; name those that the gateway really has")
@@ -189,6 +194,8 @@ def _pool(number: int, pool: Any) -> Pool:
         ports="{}-{}".format(*ports),
         block_ports=size,
         blocks=blocks,
+        inward=firewall_rules.ports(pool["inward"], f"{where}, inward") if "inward" in pool else {},
+        routed=mode == "prefix" and inside == public,
     )
 
 
@@ -257,9 +264,9 @@ def _whole(where: str, key: str, value: Any, least: int, most: int) -> int:
     return value
 
 
-def _refuse_prefixes(where: str, version: int, inside: list[IPNetwork], public: list[IPNetwork]) -> None:
-    if version != 6 or len(inside) != 1 or len(public) != 1 or inside[0].prefixlen != public[0].prefixlen:
-        raise DataError(f"{where}: the mode prefix takes one inside and one public IPv6 prefix of the same length")
+def _refuse_prefixes(where: str, inside: list[IPNetwork], public: list[IPNetwork]) -> None:
+    if len(inside) != 1 or len(public) != 1 or inside[0].prefixlen != public[0].prefixlen:
+        raise DataError(f"{where}: the mode prefix takes one inside and one public prefix of the same length")
 
 
 def _refuse_overlaps(pools: list[Pool]) -> None:

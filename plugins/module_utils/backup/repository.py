@@ -64,9 +64,10 @@ def load(path=PATH):
 
 
 def tend(settings, read_data):
-    """Look whether every repository is whole, delete what is past retention where it is, and write what was found.
+    """Look at every repository, delete what is past retention where it is whole, and write what was found.
 
-    A host whose repository was not whole the last time comes last: it holds up no other.
+    What is not whole may be mended from what would go. A host whose repository was not whole the last time comes last: it
+    holds up no other.
 
     :param bool read_data: whether every byte is read, and not only the structure.
     :return: dict: the state.
@@ -86,12 +87,14 @@ def tend(settings, read_data):
         try:
             guard.sift(host)
             _sweep(folder)
-            _check(folder, host, read_data)
             snapshots = json.loads(_restic(folder, host, "snapshots", "--json") or "[]")
+            found.update(snapshots=len(snapshots))
+            _check(folder, host, read_data)
             gone = past(snapshots, _received(folder), time.time() - settings.retention_days * _DAY)
             if gone:
                 _restic(folder, host, "forget", "--prune", *gone)
-            found.update(snapshots=len(snapshots) - len(gone), forgotten=len(gone))
+                found.update(snapshots=len(snapshots) - len(gone), forgotten=len(gone))
+                _check(folder, host, read_data=False)  # what is left
         except OSError as error:
             found["wrong"] = str(error)
             state["alarms"].append("the repository of %s: %s" % (host, error))

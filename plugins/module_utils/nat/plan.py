@@ -7,7 +7,7 @@ import hashlib
 import re
 
 _ENTRY = re.compile(
-    r"(?:(?:block|overflow|shared),[^,;\s]+,[0-9a-f.:/]+,[0-9a-f.:/]+,\d+,\d+|prefix,[^,;\s]+,[0-9a-f:/]+,[0-9a-f:/]+)",
+    r"(?:(?:block|overflow|shared),[^,;\s]+,[0-9a-f.:/]+,[0-9a-f.:/]+,\d+,\d+|prefix,[^,;\s]+,[0-9a-f.:/]+,[0-9a-f.:/]+)",
     re.ASCII,
 )
 

@@ -21,7 +21,7 @@ MODULES = {
     "certificates": ("certificate", "admission"),
     "clock": ("clock",),
     "files": ("file",),
-    "firewall": ("firewall",),
+    "firewall": ("firewall", "firewall_around"),
     "forwarding": ("forwarding", "record_listener"),
     "intrusion": ("intrusion_sight", "intrusion_drops", "intrusion_queue", "intrusion_rules"),
     "journal": ("journal",),

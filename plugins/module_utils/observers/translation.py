@@ -7,6 +7,7 @@ import json
 import select
 import time
 
+from ..firewall import translations
 from ..nat import times
 from ..nat.plan import plan_id
 from ..nat.record import conntrack, nftables, record_text
@@ -36,37 +37,13 @@ def _translation(plan, table, plan_file, rules_file):
     return {
         "in_force": held or "",
         "differences": differences[:_MOST],
-        "strangers": _strangers(table)[:_MOST],
+        "strangers": [one.text for one in translations.of_others(command)][:_MOST],
         "misplaced": misplaced(_open(entries), entries)[:_MOST],
     }
 
 
 def _listed(family, table):
     return json.loads(command(["nft", "--json", "list", "table", family, table]))
-
-
-def _strangers(table):
-    """What translates beside the plan's table."""
-    listed = json.loads(command(["nft", "--json", "list", "chains"]))
-    return [
-        "table %s %s: %s" % (*one, ", ".join(chains))
-        for one, chains in translating_tables(listed).items()
-        if one[1] != table and any("rule" in entry for entry in _listed(*one)["nftables"])
-    ]
-
-
-def translating_tables(document):
-    """The tables in which something may translate; what iptables-nft(8) sets is among them.
-
-    :param dict document: what C(nft --json list chains) prints.
-    :return: dict: family and name of a table to the chains of type nat in it.
-    """
-    found = {}
-    for one in document["nftables"]:
-        chain = one.get("chain", {})
-        if chain.get("type") == "nat":
-            found.setdefault((chain["family"], chain["table"]), []).append(chain["name"])
-    return found
 
 
 def rules_by_chain(text):
@@ -208,7 +185,7 @@ OBSERVERS = {
         facts={
             "in_force": "str: the id of the plan that the kernel has, empty if none",
             "differences": "list: where the rules in the kernel differ from the plan, at most 20",
-            "strangers": "list: other tables that translate, with their chains, at most 20",
+            "strangers": "list: what else translates: ports, where to, kind, table and chain, at most 20",
             "misplaced": "list: translations that go on now outside of their owner's ports, at most 20",
         },
     ),

@@ -12,7 +12,8 @@ from ..conftest import HANG, Lab, until
 
 COLLECTORS = ("collector1", "collector2")
 SENDERS = ("web", "vault")  # Debian 12 and 13
-SSH = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+ADMINISTRATOR = "10.82.3.67"
+SSH = f"ssh -b {ADMINISTRATOR} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 
 
 def delay(text: str) -> float:
@@ -73,7 +74,7 @@ def test_refused_login(lab: Lab, sender: str, mark: str) -> None:
             lambda at=collector: sessions(lab, at, sender, account=account),
             f"the refused login on {collector}",
         )
-        assert (one["outcome"], one["address"]) == ("refused", "10.82.3.100")
+        assert (one["outcome"], one["address"]) == ("refused", ADMINISTRATOR)
         assert one["port"].isdigit()
 
 

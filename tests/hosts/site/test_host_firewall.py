@@ -54,6 +54,14 @@ DRIFTS = {
             "gateway": {"host_firewall.in_force", "host_firewall.as_laid_down"},
         },
     ),
+    "a port that is published past the rules": Drift(
+        dict.fromkeys(
+            ("web", "vault"),
+            "nft 'table ip published { chain pre { type nat hook prerouting priority -100; tcp dport 8080 dnat to 10.82.3.99:80; }; }'",
+        ),
+        dict.fromkeys(("web", "vault"), "nft delete table ip published"),
+        {host: {"host_firewall.no_way_around"} for host in ("web", "vault")},
+    ),
 }
 
 
@@ -78,6 +86,12 @@ def test_ping_and_errors_still_work(lab: Lab) -> None:
 def test_a_collector_takes_records_from_senders_only(lab: Lab) -> None:
     lab.do("web", "nc -z -w 20 10.82.3.11 2514")
     assert lab.host("subscriber").run("nc -z -w 2 10.82.3.11 2514").rc != 0
+
+
+@pytest.mark.parametrize("address", ["10.82.3.11", "10.82.3.12", "10.82.3.13"])
+def test_ssh_is_for_who_administrates_and_not_for_all_inside(lab: Lab, address: str) -> None:
+    lab.do("subscriber", f"nc -z -w 20 -s 10.82.3.67 {address} 22")
+    assert lab.host("subscriber").run(f"nc -z -w 2 -s 10.82.3.100 {address} 22").rc != 0
 
 
 def test_new_connections_of_one_source_are_limited_but_not_the_administrators(lab: Lab, stranger: str) -> None:

@@ -18,6 +18,13 @@ def test_subscriber_reaches_the_outside_through_the_gateway(lab: Lab) -> None:
     lab.do("subscriber", "ping -c 2 -W 2 198.18.0.10")
 
 
+def test_outside_does_not_reach_the_inside_through_the_gateway_but_an_administrator_does(lab: Lab) -> None:
+    """Both know the way; the subscriber's host has no guard of its own, the collector's lets the administrator in."""
+    lab.do("web", "nc -z -w 20 10.82.3.100 22")
+    assert lab.host("outside").run("nc -z -w 2 -s 198.18.0.10 10.82.3.100 22").rc != 0
+    lab.do("outside", "nc -z -w 20 -s 198.18.0.67 10.82.3.11 22")
+
+
 @pytest.mark.parametrize("host", MANAGED)
 def test_every_managed_host_is_recorded_twice(lab: Lab, host: str, mark: str) -> None:
     lab.do(host, f"logger -t probe {mark}")

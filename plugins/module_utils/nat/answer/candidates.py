@@ -112,10 +112,9 @@ def _planned(row, force, inside, public, protocol=None):
 
 
 def _moved(address, prefix, other):
-    """An IPv6 address with another prefix; the rest of it stays (NPTv6 as nftables does it)."""
-    network = ipaddress.IPv6Network(prefix, False)
-    rest = int(ipaddress.IPv6Address(address)) & int(network.hostmask)
-    return str(ipaddress.IPv6Address(int(ipaddress.IPv6Network(other, False).network_address) | rest))
+    """An address with another prefix; the rest of it stays (NPTv6 as nftables does it)."""
+    rest = int(ipaddress.ip_address(address)) & int(ipaddress.ip_network(prefix, False).hostmask)
+    return str(ipaddress.ip_network(other, False).network_address + rest)
 
 
 def holds(network, address):

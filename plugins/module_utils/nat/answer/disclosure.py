@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
+import pwd
 import secrets
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ PROGRAM = "order82-disclosure"
 OFFICERS = 2
 _MOST = 200  # characters
 _OTHERS = 200  # records of other questions that may be written meanwhile
+_LOGIN = "/proc/self/loginuid"
+_NO_LOGIN = 0xFFFFFFFF
 
 
 class RefusedError(ValueError):
@@ -108,5 +110,17 @@ def _json(value):
 
 
 def _asker():
-    """The account behind the command, also through sudo."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    """The account that logged in, as the kernel keeps it through sudo and su; where nobody did, whose process this is.
+
+    What sudo leaves in the environment is no more than a word that anybody can say.
+    """
+    try:
+        with open(_LOGIN, encoding="ascii") as file:
+            number = int(file.read())
+    except (OSError, ValueError):  # a kernel without audit
+        number = _NO_LOGIN
+    number = os.getuid() if number == _NO_LOGIN else number
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

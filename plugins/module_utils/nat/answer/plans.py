@@ -55,15 +55,15 @@ class Plans:
         key = (plan, request.address)
         if key not in self._rows:
             if request.version == 6:
-                address = ipaddress.IPv6Address(request.address)
                 rows = self.read(plan, "kind = 'prefix'")
-                self._rows[key] = [row for row in rows if address in ipaddress.IPv6Network(row.public, False)]
+                self._rows[key] = [row for row in rows if _named(row, [request.address])]
             else:
                 addresses = self._expected | {request.address}
                 self._rows.update({(plan, address): [] for address in addresses})
-                where = "public in (%s)" % ", ".join(duckdb_engine.quoted(address) for address in sorted(addresses))
-                for row in self.read(plan, where):
-                    self._rows[plan, row.public].append(row)
+                where = ", ".join(duckdb_engine.quoted(address) for address in sorted(addresses))
+                for row in self.read(plan, "kind = 'prefix' or public in (%s)" % where):
+                    for address in _named(row, addresses):
+                        self._rows[plan, address].append(row)
         return _own(self._rows[key], gateway)
 
     def of_inside(self, gateway, plan, inside):
@@ -86,7 +86,7 @@ class Plans:
         day = next((day for day in reversed(days) if day.plans[plan]["complete"]), days[-1])
         rows = self._base.execute(
             'select gateway, plan, kind, pool, inside, public, first, last, line, "offset", length '
-            "from read_parquet(%s) where plan = %s and %s"
+            "from read_parquet(%s) where plan = %s and (%s)"
             % (duckdb_engine.quoted(day.path("plans.parquet")), duckdb_engine.quoted(plan), where)
         ).fetchall()
         return [Row(day.name, day.gateways[row[0]], *row[1:8], place=tuple(row[8:])) for row in rows]
@@ -94,6 +94,14 @@ class Plans:
     def complete(self, plan):
         """Whether all of a plan stands in the records."""
         return any(day.plans.get(plan, {}).get("complete") for day in self._days)
+
+
+def _named(row, addresses):
+    """Which of these public addresses a row names."""
+    if row.kind != "prefix":
+        return [row.public]
+    network = ipaddress.ip_network(row.public, False)
+    return [one for one in addresses if ipaddress.ip_address(one) in network]
 
 
 def _own(rows, gateway):

@@ -69,7 +69,8 @@ def endings(entries):
     found = []
     for kind, _pool, inside, public, *_ports in (entry.split(",") for entry in entries):
         if kind == "prefix":
-            found.append(["conntrack", "--delete", "--family", "ipv6", "--orig-src", inside])
+            family = "ipv6" if ":" in inside else "ipv4"
+            found.append(["conntrack", "--delete", "--family", family, "--orig-src", inside])
         else:
             by_public.setdefault(public, set()).add(inside)
     for public, insides in sorted(by_public.items()):

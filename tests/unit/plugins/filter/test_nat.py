@@ -16,6 +16,13 @@ HOMES = {
     "block_ports": 1024,
 }
 OFFICES = {"name": "offices", "mode": "sessions", "inside": ["100.64.1.0/24"], "public": ["198.51.100.20"]}
+OWN = {
+    "name": "own",
+    "mode": "prefix",
+    "inside": ["203.0.113.64/28"],
+    "public": ["203.0.113.64/28"],
+    "inward": ["tcp/25", "tcp/80-81", "udp/53"],
+}
 SIX = {"name": "six", "mode": "prefix", "inside": ["fd00:82::/64"], "public": ["2001:db8:82::/64"]}
 
 
@@ -61,7 +68,7 @@ def test_the_id_does_not_depend_on_the_order_of_pools():
 
 
 def test_pools_that_record_each_translation_and_prefixes():
-    plan = nat_plan([OFFICES, SIX])
+    plan = nat_plan([OFFICES, SIX, OWN])
     assert nat_owner("198.51.100.20", plan, port=40000) == [
         {"pool": "offices", "mode": "sessions", "inside": "100.64.1.0/24", "first": 1024, "last": 65535}
     ]
@@ -69,7 +76,16 @@ def test_pools_that_record_each_translation_and_prefixes():
     assert plan["entries"] == [
         "shared,offices,100.64.1.0/24,198.51.100.20,1024,65535",
         "prefix,six,fd00:82::/64,2001:db8:82::/64",
+        "prefix,own,203.0.113.64/28,203.0.113.64/28",
     ]
+    assert [owner["inside"] for owner in nat_owner("203.0.113.70", plan, port=80)] == ["203.0.113.70"]
+
+
+def test_who_may_be_called_is_no_part_of_who_owns_what():
+    closed = {key: value for key, value in OWN.items() if key != "inward"}
+    assert nat_plan([OWN])["id"] == nat_plan([closed])["id"]
+    assert nat_plan([OWN])["pools"][0]["inward"] == {"tcp": ["25", "80-81"], "udp": ["53"]}
+    assert nat_plan([closed])["pools"][0]["inward"] == {}
 
 
 def test_two_pools_may_share_an_address_by_ports():
@@ -96,6 +112,11 @@ def test_two_pools_may_share_an_address_by_ports():
         ([HOMES | {"block_ports": 0}], "whole number from 1"),
         ([HOMES | {"public": ["2001:db8::1"]}], "all be IPv4 or all be IPv6"),
         ([SIX | {"public": ["2001:db8:82::/56"]}], "of the same length"),
+        ([OWN | {"public": ["203.0.113.64/29"]}], "of the same length"),
+        ([OWN | {"inward": ["icmp/8"]}], "is no port"),
+        ([OWN | {"inward": []}], "write a list such as"),
+        ([HOMES | {"inward": ["tcp/22"]}], "unknown key 'inward'"),
+        ([OWN, OFFICES | {"public": ["203.0.113.70"]}], "both have the ports"),
         ([HOMES, HOMES], "two pools have the name"),
         ([HOMES, OFFICES | {"inside": ["100.64.0.4/30"]}], "both have the inside addresses 100.64.0.4/30"),
         ([HOMES, OFFICES | {"public": ["198.51.100.17"]}], "both have the ports"),

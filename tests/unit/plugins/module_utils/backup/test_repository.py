@@ -2,6 +2,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.backup import repository
@@ -56,3 +59,56 @@ def test_who_would_leave_files_that_the_server_cant_read_is_refused(tmp_path, mo
     monkeypatch.setattr(repository.os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(SettingsError, match="systemctl start order82-repository-tend"):
         repository.tend(repository.Settings(str(tmp_path), (), 60, 15), read_data=False)
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """The repository of a host with five snapshots, all of which came long ago; and the settings of its keeper."""
+    monkeypatch.setattr(repository, "PASSWORDS", str(tmp_path / "passwords"))
+    monkeypatch.setattr(repository, "STATE", str(tmp_path / "state.json"))
+    for name in ("passwords", "kept", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "passwords" / "web").write_text("a password\n")
+    folder = tmp_path / "kept" / "web"
+
+    def restic(*words: str) -> None:
+        environment = os.environ | {
+            "RESTIC_REPOSITORY": str(folder),
+            "RESTIC_PASSWORD_FILE": str(tmp_path / "passwords" / "web"),
+            "HOME": str(tmp_path),
+        }
+        subprocess.run(["restic", "--quiet", "--no-cache", *words], env=environment, check=True)
+
+    restic("init")
+    for number in range(repository.KEEP + 2):
+        (tmp_path / "data" / "page").write_text(f"{number}" * 1000)
+        restic("backup", "--host", "web", "--tag", "set=pages,part=data", str(tmp_path / "data"))
+    for path in (folder / "snapshots").iterdir():
+        os.utime(path, (0, 0))
+    return folder, repository.Settings(str(tmp_path / "kept"), ("web",), 60, 0)
+
+
+def test_what_is_past_retention_goes_where_the_rest_is_whole(kept):
+    folder, settings = kept
+    state = repository.tend(settings, read_data=True)
+    assert state["hosts"]["web"] == {"snapshots": repository.KEEP, "forgotten": 2, "wrong": ""}
+    assert len(list((folder / "snapshots").iterdir())) == repository.KEEP
+    assert state["alarms"] == []
+
+
+def test_nothing_goes_where_something_is_broken(kept):
+    """What would go may be all from which it can be mended."""
+    folder, settings = kept
+    pack: Path = max(
+        (path for path in (folder / "data").rglob("*") if path.is_file()), key=lambda one: one.stat().st_size
+    )
+    content = bytearray(pack.read_bytes())
+    content[10] ^= 0xFF
+    pack.chmod(0o600)
+    pack.write_bytes(content)
+    before = sorted(path.name for path in folder.rglob("*") if path.is_file() and "locks" not in path.parts)
+    state = repository.tend(settings, read_data=True)
+    assert state["hosts"]["web"]["wrong"].startswith("'restic check'")
+    assert state["hosts"]["web"]["forgotten"] == 0
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file() and "locks" not in path.parts) == before
+    assert len(state["alarms"]) == 1

@@ -125,15 +125,30 @@ def test_the_plan_answers_where_blocks_are_fixed(store, asked):
     assert insides(asked(port=None)) == ["100.64.0.7", "100.64.0.8", "100.64.0.8"]
 
 
-def test_an_ipv6_prefix_is_moved_back(store, asked):
-    gateway = Gateway(store, plan=["prefix,homes,fd00:1:2::/48,2001:db8:9::/48"])
+@pytest.mark.parametrize(
+    ("public", "inside", "beside"),
+    [
+        ("2001:db8:9:7::42", "fd00:1:2:7::42", "2001:db8:a::1"),
+        ("203.0.113.39", "10.9.0.7", "203.0.113.31"),
+        ("198.51.100.130", "198.51.100.130", "198.51.100.127"),  # only routed
+    ],
+)
+def test_a_prefix_is_moved_back(store, asked, public, inside, beside):
+    plan = [
+        "prefix,homes,fd00:1:2::/48,2001:db8:9::/48",
+        "prefix,offices,10.9.0.0/29,203.0.113.32/29",
+        "prefix,hosting,198.51.100.128/25,198.51.100.128/25",
+        "block,others,100.64.0.8,203.0.113.31,2048,3071",
+    ]
+    gateway = Gateway(store, plan=plan)
     gateway.begin()
     gateway.stop(NOON + 600000)
-    answer = asked("2001:db8:9:7::42", port=443, protocol="tcp")
+    answer = asked(public, port=443, protocol="tcp")
     assert answer["status"] == "one"
     [one] = answer["candidates"]
-    assert (one["mode"], one["inside_address"], one["inside_port"]) == ("prefix", "fd00:1:2:7::42", 443)
-    assert asked("2001:db8:a::1")["status"] == "nobody"
+    assert (one["mode"], one["inside_address"], one["inside_port"]) == ("prefix", inside, 443)
+    assert asked(beside)["status"] == "nobody"
+    assert insides(asked("203.0.113.31", port=2048)) == ["100.64.0.8"]
 
 
 def test_many_requests_have_the_same_answers_as_one_by_one(store, gateway, built, monkeypatch):
@@ -171,6 +186,7 @@ def test_the_reverse_tells_what_an_inside_address_used(store, built):
         "block,work,100.65.0.1,203.0.113.9,1024,2047",
         "shared,homes,100.64.0.0/10,203.0.113.1,1024,65535",
         "prefix,homes,fd00:1:2::/48,2001:db8:9::/48",
+        "prefix,offices,10.9.0.0/29,203.0.113.32/29",
     ]
     gateway = Gateway(store, plan=plan)
     gateway.begin()
@@ -195,6 +211,7 @@ def test_the_reverse_tells_what_an_inside_address_used(store, built):
     answer, uses = used("100.65.0.1")
     assert (uses, answer["candidates"][0]["public_port_last"]) == ([("203.0.113.9", 1024)], 2047)
     assert used("fd00:1:2::42")[1] == [("2001:db8:9::42", None)]
+    assert used("10.9.0.7")[1] == [("203.0.113.39", None)]
     answer, uses = used("100.64.0.7", most=2)
     assert answer["cut"] and len(uses) == 2
 

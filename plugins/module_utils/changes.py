@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each change of a file in watched folders, one line each, whatever the file is called.
+
+inotifywait(1) tells of them. A name may contain line feeds, so that one change would read like several, of files that
+nobody touched: each has another end here (a zero byte, which no name contains), and what can't be read as it is, is
+written so that it can.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from . import processes
+
+_EVENTS = "close_write,create,delete,move,attrib"
+
+
+def of(folders, exclude):
+    """The changes as they come, for ever: event and path, a line each.
+
+    :param list folders: with all that is below them.
+    :param str exclude: a regular expression of paths that are left out; empty for none.
+    :raises OSError: inotifywait can't be started, or ended.
+    """
+    argv = ["inotifywait", "--monitor", "--recursive", "--quiet", "--event", _EVENTS]
+    argv += ["--format", "%e %w%f%0", "--no-newline", *(["--exclude", exclude] if exclude else []), *folders]
+    yield from map(in_one_line, processes.pieces(argv, b"\0"))
+
+
+def in_one_line(raw):
+    r"""A text of which each character can be seen: others are written as in Python, such as C(\\n) and C(\\x1b).
+
+    :param bytes raw: UTF-8, or not.
+    """
+    return "".join(map(_seen, raw.decode("utf-8", "surrogateescape")))
+
+
+def _seen(character):
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8
+        return "\\x%02x" % (code - 0xDC00)
+    if character.isprintable() and character != "\\":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def options(parser):
+    """Add the verbs to the area's parser.
+
+    :return: list of their parsers.
+    """
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    one = verbs.add_parser("record", help="write each change of a file, for ever (a service)")
+    one.add_argument("folders", nargs="+", metavar="FOLDER")
+    one.add_argument("--exclude", default="", metavar="REGEX", help="paths that are left out")
+    one.set_defaults(run=command)
+    return [one]
+
+
+def command(arguments):
+    """order82 changes record"""
+    for line in of(arguments.folders, arguments.exclude):
+        sys.stdout.buffer.write(line.encode("utf-8") + b"\n")
+        sys.stdout.buffer.flush()
+    return {}, "", 0
