@@ -66,8 +66,8 @@ def load(path=PATH):
 def tend(settings, read_data):
     """Look at every repository, delete what is past retention where it is whole, and write what was found.
 
-    What is not whole may be mended from what would go. A host whose repository was not whole the last time comes last: it
-    holds up no other.
+    What is not whole may be mended from what would go. A host whose repository was not whole the last time comes last,
+    and holds up no other.
 
     :param bool read_data: whether every byte is read, and not only the structure.
     :return: dict: the state.
