@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.backup import repository
+from ansible_collections.order82.baseline.plugins.module_utils.backup import guarding, repository
 from ansible_collections.order82.baseline.plugins.module_utils.backup.settings import SettingsError
 
 DAY = 86400
@@ -66,6 +66,7 @@ def kept(tmp_path, monkeypatch):
     """The repository of a host with five snapshots, all of which came long ago; and the settings of its keeper."""
     monkeypatch.setattr(repository, "PASSWORDS", str(tmp_path / "passwords"))
     monkeypatch.setattr(repository, "STATE", str(tmp_path / "state.json"))
+    monkeypatch.setattr(guarding, "LOCK", str(tmp_path / "lock"))
     for name in ("passwords", "kept", "data"):
         (tmp_path / name).mkdir()
     (tmp_path / "passwords" / "web").write_text("a password\n")
