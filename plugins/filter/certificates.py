@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters: what the authority on the controller has given out."""
+"""Filters: what the authority on the controller has given out, and by which address a collector knows a sender."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils import authority
 from ..plugin_utils.documents import DataError
+from ..plugin_utils.origins import origins as known_by
 
 
 def given_out(folder, host, names, usages) -> dict:
@@ -27,9 +28,17 @@ def admitted(hosts, folder) -> dict:
         raise AnsibleFilterError(str(error)) from error
 
 
+def origins(hosts) -> dict:
+    """Give each host an address of its own; see origins.yml."""
+    try:
+        return known_by(hosts)
+    except DataError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 class FilterModule:
     """Ansible's entry."""
 
     def filters(self):
         """The filters of this file by name."""
-        return {"given_out": given_out, "admitted": admitted}
+        return {"given_out": given_out, "admitted": admitted, "origins": origins}

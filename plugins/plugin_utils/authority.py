@@ -154,7 +154,7 @@ def given_out(folder: Path, says: Says) -> dict[str, object]:
 
 
 def admitted(folder: Path, hosts: Iterable[str]) -> dict[str, str]:
-    """The certificates by which these hosts are known: name to fingerprint, as rsyslog writes it.
+    """The certificates by which these hosts are known: name to SHA-256, as HAProxy writes it.
 
     A host without one is left out.
     """
@@ -162,8 +162,7 @@ def admitted(folder: Path, hosts: Iterable[str]) -> dict[str, str]:
     for host in hosts:
         place = _place(folder, host)
         with contextlib.suppress(FileNotFoundError):
-            digest = hashlib.sha1(_der(place.read_bytes(), place), usedforsecurity=False).hexdigest().upper()
-            found[host] = "SHA1:" + ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+            found[host] = hashlib.sha256(_der(place.read_bytes(), place)).hexdigest().upper()
     return found
 
 

@@ -28,6 +28,7 @@ MODULES = {
     "laid_down": ("laid_down",),
     "logins": ("login_records",),
     "network": ("network_record",),
+    "origin": ("origin",),
     "record_store": ("record_store",),
     "rotation": ("rotation",),
     "services": ("units", "unit"),

@@ -6,7 +6,6 @@ from __future__ import annotations
 import calendar
 import hashlib
 import os
-import re
 import ssl
 import time
 
@@ -48,10 +47,11 @@ def _admission(path, given_out):
             text = file.read(_LONGEST)
     except FileNotFoundError:
         text = b""
-    there = {one.decode() for one in re.findall(rb"SHA1:[0-9A-F:]+", text)}
+    lines = [line.split(None, 1) for line in text.decode("utf-8", "replace").splitlines() if not line.startswith("#")]
+    there = {(host, fingerprint) for fingerprint, host in (line for line in lines if len(line) == 2)}
     return {
-        "refused": sorted(host for host, fingerprint in given_out.items() if fingerprint not in there),
-        "withdrawn": sorted(there - set(given_out.values())),
+        "refused": sorted(host for host, fingerprint in given_out.items() if (host, fingerprint) not in there),
+        "withdrawn": sorted({fingerprint for _host, fingerprint in there - set(given_out.items())}),
         "sha256": hashlib.sha256(text).hexdigest(),
     }
 
@@ -77,11 +77,11 @@ OBSERVERS = {
         text="whom a collector admits, by its list",
         arguments={
             "path": Argument(str, "the list", required=True),
-            "given_out": Argument(dict, "host to the fingerprint of its certificate", required=True),
+            "given_out": Argument(dict, "host to the SHA-256 of its certificate, in capital letters", required=True),
         },
         facts={
-            "refused": "list: hosts whose certificate is not in it",
-            "withdrawn": "list: fingerprints in it of certificates that nobody was given, or not any more",
+            "refused": "list: hosts whose certificate is not in it, in their own name",
+            "withdrawn": "list: fingerprints in it of certificates that this host was not given, or has no more",
             "sha256": "str: the list's hash: there is more in it than fingerprints",
         },
     ),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -23,6 +24,8 @@ _NEVER = 1000000000  # seconds: nothing was ever handed over
 _KEPT_EVERY = 100  # a forwarder saves its place every so many messages: so many entries may seem to wait
 _OFFERS = b"relp_version=0\nrelp_software=order82,0,order82\ncommands=syslog"
 _RELP_OPEN = b"1 open %d %s\n" % (len(_OFFERS), _OFFERS)
+_RELP_CLOSE = b"2 close 0\n"
+_PATIENCE = 3  # seconds for an answer
 
 
 def connections(text):
@@ -130,8 +133,9 @@ def _entries_after(cursor, cursor_file):
     return done.stdout.splitlines()
 
 
-def _listener(address, port, ca):
-    facts = {"listens": False, "tls": False, "answers_plain": False, "admits_strangers": False, "problem": ""}
+def _listener(address, port, ca, certificate, key):
+    facts = dict.fromkeys(("listens", "tls", "answers_plain", "admits_strangers", "admits_us"), False)
+    facts["problem"] = ""
     try:
         facts["answers_plain"] = _answers(socket.create_connection((address, port), timeout=5))
         facts["listens"] = True
@@ -148,15 +152,24 @@ def _listener(address, port, ca):
         facts["problem"] = str(error)
     except OSError as error:
         facts["problem"] = str(error)
+    if facts["tls"]:
+        try:
+            context.load_cert_chain(certificate, key)
+            facts["admits_us"] = _answers(context.wrap_socket(socket.create_connection((address, port), timeout=5)))
+        except OSError as error:
+            facts["problem"] = str(error)
     return facts
 
 
 def _answers(stream):
     """Whether the other end answers a RELP session's opening, as it would to a sender."""
     try:
-        stream.settimeout(3)
+        stream.settimeout(_PATIENCE)
         stream.sendall(_RELP_OPEN)
-        return b" rsp " in stream.recv(4096)
+        answers = b" rsp " in stream.recv(4096)
+        with contextlib.suppress(OSError):
+            stream.sendall(_RELP_CLOSE)
+        return answers
     except OSError:
         return False
     finally:
@@ -184,17 +197,20 @@ OBSERVERS = {
     ),
     "record_listener": Observer(
         look=_listener,
-        text="what a stranger meets at a collector's port: RELP without TLS, TLS without a certificate",
+        text="what RELP meets at a collector's port: without TLS, without a certificate, and with one that is admitted",
         arguments={
             "address": Argument(str, "where to knock", required=True),
             "port": Argument(int, "TCP port", required=True),
             "ca": Argument(str, "the authority's certificate, PEM", required=True),
+            "certificate": Argument(str, "one that is admitted, PEM", required=True),
+            "key": Argument(str, "its key, PEM", required=True),
         },
         facts={
             "listens": "bool: somebody accepts connections",
             "tls": "bool: it speaks TLS with a certificate of the authority",
             "answers_plain": "bool: it also takes records without TLS",
             "admits_strangers": "bool: it takes records from a sender without a certificate",
+            "admits_us": "bool: it takes records from who has the certificate; the receiver itself has answered",
             "problem": "str: what went wrong in the attempt, empty if nothing",
         },
     ),

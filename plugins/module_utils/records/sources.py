@@ -122,6 +122,12 @@ TABLE = (
     # A collector refused a sender, or a sender a collector.
     Source(
         "measure_state",
+        ("order82-front",),
+        (_of("order82-front.service"),),
+        words=(Words("security_event", any_of=("refused: ",)),),
+    ),
+    Source(
+        "measure_state",
         ("rsyslogd*",),
         (_of("rsyslog.service", "order82-collect.service", "order82-forward@*", "order82-files.service"),),
         words=(Words("security_event", any_of=_REFUSED),),

@@ -72,16 +72,37 @@ DRIFTS = {
         {"vault": {"log_forwarder.journal", "log_forwarder.as_laid_down"}},
     ),
     "TLS switched off": Drift(
-        {
-            "collector1": 'sed -i.was \'s/tls="on"/tls="off"/\' /etc/order82/receive.conf; systemctl restart order82-collect'
-        },
-        {"collector1": "mv /etc/order82/receive.conf.was /etc/order82/receive.conf; systemctl restart order82-collect"},
-        {"collector1": {"log_collector.listener", "log_collector.admits"}},
+        {"collector1": "sed -i.was 's/ ssl crt .*//' /etc/order82/front.cfg; systemctl restart order82-front"},
+        {"collector1": "mv /etc/order82/front.cfg.was /etc/order82/front.cfg; systemctl restart order82-front"},
+        {"collector1": {"log_collector.listener", "log_collector.as_laid_down"}},
     ),
     "a certificate admitted that nobody was given": Drift(
-        {"collector2": 'sed -i.was \'s/"nobody"/"SHA1:00:11", &/\' /etc/order82/receive.conf'},
-        {"collector2": "mv /etc/order82/receive.conf.was /etc/order82/receive.conf"},
+        {"collector2": "sed -i.was '$a 0011 web' /etc/order82/admitted.map"},
+        {"collector2": "mv /etc/order82/admitted.map.was /etc/order82/admitted.map"},
         {"collector2": {"log_collector.admits"}},
+    ),
+    "the front stopped": Drift(
+        {"collector1": "systemctl stop order82-front.socket order82-front.service"},
+        {"collector1": "systemctl start order82-front.socket order82-front.service"},
+        {"collector1": {f"log_collector.{name}" for name in ("front", "listener", "origin", "as_laid_down")}},
+    ),
+    "a receiver that every account reaches": Drift(
+        {
+            "collector2": "mkdir -p /run/systemd/system/order82-collect.service.d; "
+            "printf '[Service]\\nPrivateNetwork=false\\n' > /run/systemd/system/order82-collect.service.d/x.conf; "
+            "systemctl daemon-reload; systemctl restart order82-collect"
+        },
+        {
+            "collector2": "rm -r /run/systemd/system/order82-collect.service.d; systemctl daemon-reload; systemctl restart order82-collect"
+        },
+        {"collector2": {f"log_collector.{name}" for name in ("front", "listener", "origin", "as_laid_down")}},
+    ),
+    "a program beside the receiver": Drift(
+        {
+            "collector2": "systemd-run --quiet --unit=beside nsenter --net --target $(systemctl show -P MainPID order82-collect) sleep infinity"
+        },
+        {"collector2": "systemctl stop beside"},
+        {"collector2": {"log_collector.origin"}},
     ),
     "clock source removed": Drift(
         {"vault": "sed -i.was '/^server/d' /etc/chrony/chrony.conf; systemctl restart chrony"},
@@ -153,7 +174,11 @@ DRIFTS = {
     "receiver stopped": Drift(
         {"collector2": "systemctl stop order82-collect"},
         {"collector2": "systemctl start order82-collect"},
-        {"collector2": {"log_collector.receiving", "log_collector.listener", "log_collector.as_laid_down"}},
+        {
+            "collector2": {
+                f"log_collector.{name}" for name in ("receiving", "front", "listener", "origin", "as_laid_down")
+            }
+        },
     ),
     "certificate of another authority": Drift(
         {
@@ -238,7 +263,7 @@ DRIFTS |= {
     ),
 }
 # A collector that nobody can reach is red at each sender too: every one of them keeps its own connection.
-for _name, _collector in (("TLS switched off", "collector1"), ("receiver stopped", "collector2")):
+for _name in ("TLS switched off", "the front stopped", "receiver stopped", "a receiver that every account reaches"):
     for _host in ALL:
         DRIFTS[_name].red.setdefault(_host, set()).add("log_forwarder.forwarding")
 

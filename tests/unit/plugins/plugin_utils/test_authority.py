@@ -251,8 +251,8 @@ def test_a_renewed_certificate_takes_the_place_of_the_one_before(pki, host):
     authority.sign(pki, WEB, host.asks_again(), 800)
     after = authority.admitted(pki, ["web"])
     assert after != before
-    said = openssl("x509", "-noout", "-fingerprint", "-sha1", "-in", place(pki))
-    assert after == {"web": "SHA1:" + said.strip().partition("=")[2]}
+    said = openssl("x509", "-noout", "-fingerprint", "-sha256", "-in", place(pki))
+    assert after == {"web": said.strip().partition("=")[2].replace(":", "")}
 
 
 def test_only_hosts_that_have_a_certificate_are_admitted(pki, host):

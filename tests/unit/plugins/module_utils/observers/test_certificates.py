@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.observers import OBSERVERS
 
-FIRST, SECOND = "SHA1:57:B3:CA", "SHA1:4B:25:4F"
+FIRST, SECOND = "57B3CA", "4B254F"
 
 
 def look(name, **arguments):
@@ -47,16 +47,19 @@ def test_one_that_is_not_there_has_none(tmp_path):
 @pytest.mark.parametrize(
     ("written", "refused", "withdrawn"),
     [
-        (f'"{FIRST}", # web\n"{SECOND}", # vault\n"nobody"', [], []),
-        (f'"{FIRST}"', ["vault"], []),
-        (f'"{FIRST}", "{SECOND}", "SHA1:00:11"', [], ["SHA1:00:11"]),
-        (f'# "{FIRST}" "{SECOND}"SHA1:00:11\r\xff\0', [], ["SHA1:00:11"]),
+        (f"# who\n{FIRST} web\n{SECOND} vault\n", [], []),
+        (f"{FIRST} web", ["vault"], []),
+        (f"#{FIRST} web\n{SECOND} vault", ["web"], []),
+        (f"{FIRST} web\n{SECOND} vault\n0011 web\n", [], ["0011"]),
+        (f"{FIRST} web\n{SECOND} vault\n{SECOND} web\n", [], [SECOND]),
+        (f"{FIRST} vault\n{SECOND} web\n", ["vault", "web"], [SECOND, FIRST]),
+        (f"{FIRST}  web\n\t{SECOND} vault\r\n0011 \xff\0\n22\n", [], ["0011"]),
         ("", ["vault", "web"], []),
         (None, ["vault", "web"], []),
     ],
 )
 def test_whom_a_list_admits(tmp_path, written, refused, withdrawn):
-    path = tmp_path / "receive.conf"
+    path = tmp_path / "admitted.map"
     if written is not None:
         path.write_text(written, encoding="latin-1", newline="")
     said = look("admission", path=str(path), given_out={"web": FIRST, "vault": SECOND})

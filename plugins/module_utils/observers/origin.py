@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observer: whether nobody reaches a collector's receiver but the front that knows by its certificate who sends."""
+
+from __future__ import annotations
+
+import os
+
+from ._registry import Argument, Observer, command
+
+_PROC = "/proc"
+_LISTENS = "0A"
+
+
+def _origin(receiver, front):
+    pids = [
+        int(command(["systemctl", "show", "--property=MainPID", "--value", "--", unit])) for unit in (receiver, front)
+    ]
+    return seen(_PROC, *pids, units=(receiver, front))
+
+
+def seen(proc, receiver, front, units):
+    """The facts, by what the kernel says.
+
+    :param str proc: where it says so.
+    :param int receiver: its process, 0 where it does not run.
+    :param int front: the front's.
+    :param units: of both: processes of these may be where the receiver is.
+    """
+    here, there = _network(proc, "self"), _network(proc, receiver)
+    apart = there not in ("", here)
+    return {
+        "apart": apart,
+        "together": apart and _network(proc, front) == there,
+        "others": _others(proc, there, units) if apart else [],
+        "open": _listening(proc, receiver) if there else [],
+    }
+
+
+def _network(proc, pid):
+    """The network namespace of a process, empty where it is gone."""
+    try:
+        return os.readlink("%s/%s/ns/net" % (proc, pid)) if pid else ""
+    except FileNotFoundError:
+        return ""
+
+
+def _others(proc, network, units):
+    found = []
+    for pid in sorted((name for name in os.listdir(proc) if name.isdigit()), key=int):
+        try:
+            if os.readlink("%s/%s/ns/net" % (proc, pid)) != network:
+                continue
+            with open("%s/%s/cgroup" % (proc, pid), encoding="ascii", errors="replace") as file:
+                unit = file.read().strip().rpartition("/")[2]
+            if unit not in units:
+                with open("%s/%s/comm" % (proc, pid), encoding="utf-8", errors="replace") as file:
+                    found.append("%s (%s, process %s)" % (file.read().strip(), unit or "no unit", pid))
+        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            continue
+    return found
+
+
+def _listening(proc, receiver):
+    """The ports at which the receiver's user listens where everybody is."""
+    user = str(os.stat("%s/%d" % (proc, receiver)).st_uid)
+    ports = set()
+    for name in ("tcp", "tcp6"):
+        try:
+            with open("%s/self/net/%s" % (proc, name), encoding="ascii") as file:
+                rows = [line.split() for line in file.readlines()[1:]]
+        except FileNotFoundError:  # a kernel without IPv6
+            continue
+        ports |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTENS and row[7] == user}
+    return sorted(ports)
+
+
+OBSERVERS = {
+    "origin": Observer(
+        look=_origin,
+        text="who reaches the receiver of a collector, which believes whoever does (its network namespace)",
+        arguments={
+            "receiver": Argument(str, "unit of the receiver", "order82-collect.service"),
+            "front": Argument(str, "unit of the front", "order82-front.service"),
+        },
+        facts={
+            "apart": "bool: the receiver runs, in a network namespace that is not the host's",
+            "together": "bool: the front runs in the same one",
+            "others": "list: programs in it that are of neither unit",
+            "open": "list: TCP ports at which the receiver's user listens in the host's network namespace",
+        },
+    ),
+}
