@@ -107,12 +107,13 @@ def differences(now, wanted, where=""):
     return [one for key in keys for one in differences(now.get(key), wanted.get(key), "%s %s" % (where, key))]
 
 
-def crash_loop(steps, every):
+def crash_loop(steps, first, every):
     """Lay down one state after the other, each killed before its n-th effect and then laid down again.
 
     What happens to a file under the name by which it waits is left to the unit tests.
 
     :param steps: the states, the first of which finds a host that has nothing of the measure.
+    :param int first: the least n.
     :param int every: from one n to the next.
     :return: the last effect before which each step was killed, and what was otherwise than without: sentences.
     """
@@ -126,7 +127,7 @@ def crash_loop(steps, every):
             return {"killed": [], "wrong": ["without being killed: " + done["msg"]]}
         wanted.append(found())
     clean()
-    wrong, killed, number, still = [], [0] * len(steps), 1 - every, len(steps)
+    wrong, killed, number, still = [], [0] * len(steps), first - every, len(steps)
     while still and not wrong:
         number += every
         for at, step in enumerate(steps[:still]):
