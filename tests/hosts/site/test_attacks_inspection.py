@@ -42,7 +42,7 @@ def teach(lab: Lab, host: str, *lines: str) -> None:
 def test_an_inspection_outlives_hosts_that_hang_flood_and_lie(lab: Lab, lying: Path, tmp_path: Path) -> None:
     teach(lab, "web", "cat >/dev/null", "exec sleep 100")
     teach(lab, "gateway", "cat >/dev/null", "exec head -c 200000000 /dev/zero")
-    teach(lab, "vault", "cat >/dev/null", r"""printf '\norder82-answer:[{"check": "\033[2J", "observed": NaN}]\n'""")
+    teach(lab, "vault", "cat >/dev/null", r"""printf '\norder82-answer:[{"check": "\\u001b[2J", "observed": NaN}]\n'""")
     reports = tmp_path / "reports"
     said = lab.play("playbooks/inspect.yml", "-e", f"order82_reports={reports}", "-i", str(lying), ok=(2,))
     result = json.loads((reports / "latest" / "result.json").read_text())
