@@ -165,7 +165,9 @@ def restore(about, folder=FOLDER):
         stat.S_IFREG | int(about["mode"], 8), about["uid"], about["gid"], about["atime_ns"], about["mtime_ns"]
     )
     extended = {key: bytes.fromhex(value) for key, value in about.get("attributes", {}).items()}
-    with _way_back(about) as (descriptor, name), putting_back.private(descriptor) as place:
+    with contextlib.ExitStack() as stack:
+        descriptor, name = stack.enter_context(_way_back(about))
+        place = stack.enter_context(putting_back.private(descriptor))
         kept = "/proc/self/fd/%d/content" % place
         with open(content(about["id"], folder), "rb") as source, open(kept, "xb") as copy:
             for block in _blocks(source.fileno()):
