@@ -120,7 +120,7 @@ class _Program(subprocess.Popen):
             self.stderr = self.stderr and _Counted(self.stderr, self.bounds)
         self.bounds.hold(self)
 
-    def communicate(self, input=None, timeout=None):  # noqa: A002 - its name in subprocess
+    def communicate(self, input=None, timeout=None):
         """Do what subprocess does, and count; also end where what this program started lives on and holds the pipes."""
         if self.text_mode or timeout is not None:
             return super().communicate(input, timeout)

@@ -221,7 +221,7 @@ class Collector:
     def _lay_down(self) -> None:
         """Certificates, and what the role says of rsyslog and HAProxy, at paths of the bench's own."""
         init_plugin_loader()
-        from ansible_collections.order82.baseline.plugins.plugin_utils import (  # noqa: PLC0415 - only now it is found
+        from ansible_collections.order82.baseline.plugins.plugin_utils import (
             authority,
             host_values,
         )
