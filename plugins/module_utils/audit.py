@@ -7,6 +7,7 @@ import secrets
 import time
 
 from . import processes
+from .records import sources
 
 SECONDS = 8
 _TEST = "order82-test-"
@@ -53,6 +54,7 @@ def reaches_the_journal():
     if done.returncode:
         raise ValueError("auditctl -m: %s" % done.stderr.decode("utf-8", "replace").strip())
     argv = ["journalctl", "-q", "--no-pager", "-o", "cat", "-t", "audisp-syslog", "--since", "@%d" % begun, "-g", word]
+    argv += sources.journal_matches("audisp-syslog")
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         if processes.run(argv).stdout:

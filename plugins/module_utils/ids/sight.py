@@ -8,6 +8,7 @@ import socket
 import time
 
 from .. import processes
+from ..records import sources
 
 SIGNATURE = 8200001
 """Its rule, in order82.rules of the role intrusion_detection."""
@@ -63,4 +64,5 @@ def seen(lines):
 
 def _journal(since):
     argv = ["journalctl", "-q", "--no-pager", "-o", "cat", "-t", "suricata", "--since", "@%d" % since]
+    argv += sources.journal_matches("suricata")
     return processes.run(argv).stdout.decode("utf-8", "replace").splitlines()

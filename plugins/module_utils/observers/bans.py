@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import ipaddress
 import re
 from collections import Counter
 
 from .. import fail2ban
+from ..records import sources
 from ._registry import Argument, ObservationError, Observer, command
 
 SETTLED = 15
@@ -20,12 +22,15 @@ _BANNED = re.compile(r"\] (?:Restore )?Ban (\S+)")
 
 
 def failed(lines):
-    """Count failed logins by source in the words of sshd.
+    """Count failed logins by source in the words of sshd, which calls a source that is gone already UNKNOWN.
 
     :param list lines: texts of the journal.
     :return: dict: source address to failures.
     """
-    found = Counter(match[1] for match in map(_FAILED.match, lines) if match)
+    found = Counter()
+    for match in filter(None, map(_FAILED.match, lines)):
+        with contextlib.suppress(ValueError):
+            found[str(ipaddress.ip_address(match[1]))] += 1
     return dict(found)
 
 
@@ -48,7 +53,7 @@ def unbanned(failures, banned, max_failures, never):
 
 
 def _journal(programs, pattern, since, until):
-    words = [word for program in programs for word in ("-t", program)]
+    words = [word for program in programs for word in ("-t", program)] + sources.journal_matches(*programs)
     argv = ["journalctl", "-q", "--no-pager", "-o", "cat", "-g", pattern, "--since", "-%ds" % since]
     # journalctl ends with 1 where nothing matches.
     return command(argv + (["--until", "-%ds" % until] if until else []) + words, ok=(0, 1)).splitlines()
@@ -116,7 +121,11 @@ def _bans(jails, max_failures, find_seconds, ban_seconds, never):
     past = _journal(["fail2ban.actions"], r"\] (Restore )?Ban ", find_seconds, 0)
     banned = {address for some in now.values() for address in some}
     banned |= {match[1] for match in map(_BANNED.search, past) if match}
-    failures = failed(_journal(["sshd", "sshd-session"], "^Failed ", find_seconds, SETTLED)) if "sshd" in jails else {}
+    failures = (
+        failed(_journal(["sshd", "sshd-session", "sshd-auth"], "^Failed ", find_seconds, SETTLED))
+        if "sshd" in jails
+        else {}
+    )
     own = _own()
     return {
         "missing_jails": sorted(set(jails) - set(running)),

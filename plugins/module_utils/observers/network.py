@@ -9,12 +9,14 @@ import time
 
 from ..network.recorder import RECORD
 from ..network.sample import INTERFACES
+from ..records import sources
 from ._registry import Argument, Observer, command
 
 
 def _record(peers):
     # journalctl ends with 1 where nothing matches.
     argv = ["journalctl", "-q", "--no-pager", "-o", "json", "-t", RECORD, "-g", "^sample ", "-n", "1"]
+    argv += sources.journal_matches(RECORD)
     said = command(argv, ok=(0, 1)).strip()
     entry = json.loads(said) if said else {}
     sample = json.loads(entry["MESSAGE"].partition(" ")[2]) if entry else {"interfaces": {}, "peers": {}}

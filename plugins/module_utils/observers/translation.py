@@ -11,6 +11,7 @@ from ..firewall import translations
 from ..nat import times
 from ..nat.plan import plan_id
 from ..nat.record import conntrack, nftables, record_text
+from ..records import sources
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 20  # differences that are named
@@ -153,6 +154,7 @@ def _translation_records():
             "--lines=1",
             "--identifier=" + record_text.PROGRAM,
             "--grep=^beat ",
+            *sources.journal_matches(record_text.PROGRAM),
         ],
         ok=(0, 1),
     ).strip()

@@ -13,7 +13,7 @@ OBSERVERS = {
         facts={
             "missing_days": "list: days that have records and no index",
             "built_seconds": "int: how long ago a part was built last, -1 if never",
-            "damaged_lines": "int: lines of records that the index could not use",
+            "damaged_lines": "int: lines of gateways that the index could not use; what others wrote is none of them",
             "asked": "str: an owner of a port by the newest plan, as a question; empty where no plan has blocks",
             "right": "bool: the answer named the owner",
         },

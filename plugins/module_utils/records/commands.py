@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import counting, sessions, tending
+from . import claims, counting, sessions, tending
 
 
 def options(parser):
@@ -22,9 +22,13 @@ def options(parser):
     count.add_argument("--host", metavar="HOST", help="one host; all if left out")
     count.add_argument("--matching", metavar="TEXT", help="only records whose line contains this text")
     count.set_defaults(run=counting.command)
+    claimed = verbs.add_parser("claims", help="count what only claims to be of a class, by host and account")
+    claimed.add_argument("--day", metavar="YYYY-MM-DD", help="one UTC day; all if left out")
+    claimed.add_argument("--host", metavar="HOST", help="one host; all if left out")
+    claimed.set_defaults(run=claims.command)
     pairs = verbs.add_parser("sessions", help="logins and logouts, paired / 登录与退出配对")
     pairs.add_argument("--day", metavar="YYYY-MM-DD", help="one UTC day; all if left out")
     pairs.add_argument("--host", metavar="HOST", help="one host; all if left out")
     pairs.add_argument("--account", metavar="NAME", help="one account; all if left out")
     pairs.set_defaults(run=sessions.command)
-    return [tend, count, pairs]
+    return [tend, count, claimed, pairs]

@@ -7,7 +7,8 @@
 
 32473 is the enterprise number for documentation (RFC 5612): the project has none of its own.
 
-A record that arrives twice differs in nothing but the collector's element, so the rest is its identity.
+A record that arrives twice differs in nothing but the collector's element, and in what versions added to the sender's
+(C(claims), C(login), C(unit)) where it was sent by both; so the rest is its identity.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ _LINE = re.compile(
     r"(?P<data>(?:\[.*?(?<!\\)\])+|-) ?(?P<message>.*)",
     re.DOTALL,
 )
+# At a line's very beginning: what follows is the sender's to choose.
+ADDED = (
+    r'\A(?P<before><\d{1,3}>1 (?:\S+ ){5}\[order82@32473 class="\w*" boot="\w*" uid="\d*" audit="\d*")'
+    r' claims="\w*" login="\d*" unit="(?:[^"\\\]]|\\.)*"(?=\])'
+)
+_ADDED = re.compile(ADDED)
 _STORED = re.compile(r"\[stored@32473 .*?(?<!\\)\]")
 _ELEMENT = re.compile(r"\[(?P<name>[^ \]=]+)(?P<parameters>(?: [^ \]=]+=\"(?:[^\"\\\]]|\\.)*\")*)\]")
 _PARAMETER = re.compile(r" (?P<key>[^ \]=]+)=\"(?P<value>(?:[^\"\\\]]|\\.)*)\"")
@@ -39,7 +46,7 @@ class Record(NamedTuple):
 
 def identity(line):
     """What is the same each time a record arrives."""
-    return _STORED.sub("", line, count=1)
+    return _ADDED.sub(r"\g<before>", _STORED.sub("", line, count=1), count=1)
 
 
 def parse(line):

@@ -2,14 +2,15 @@
 """Pair logins with their logouts.
 
 The words are those of OpenSSH, Linux-PAM, shadow's login and su, and sudo. A session is known by host, boot, process
-and service: the process that opened it also closes it.
+and service: the process that opened it also closes it. Who may say so stands in sources.py; each program speaks of its
+own service only, and su and sudo only of the account that called them, whose C(uid) the kernel gives.
 """
 
 from __future__ import annotations
 
 import re
 
-from . import counting
+from . import counting, sources
 from . import line as record_line
 from . import settings as record_settings
 
@@ -30,12 +31,18 @@ _OPENED = re.compile(
 _CLOSED = re.compile(r"pam_unix\((?P<service>[\w-]+):session\): session closed for user (?P<account>\S+)")
 _TERMINAL = re.compile(r".*?(?:TTY=|on (?:/dev/)?)(?P<terminal>pts/\d+|tty\w+|console)\b.*")
 _DENIED = re.compile(
-    r"pam_unix\((?P<service>[\w-]+):auth\): authentication failure;.*? tty=(?P<terminal>\S*) .* user=(?P<account>\S+)"
+    r"pam_unix\((?P<service>[\w-]+):auth\): authentication failure;(?: logname=\S*)? uid=(?P<by_uid>\d+) "
+    r".*?tty=(?P<terminal>\S*) .* user=(?P<account>\S+)"
 )
 _SSHD = ("sshd", "sshd-session", "sshd-auth")
-_PAM = (*_SSHD, "su", "sudo", "login", "cron", "CRON", "systemd-logind")
-
-_NO_LOGIN = ("systemd-user",)  # the user manager's own session
+# Each program, and the services of PAM for which it speaks.
+_SERVICES = {
+    **dict.fromkeys(_SSHD, ("sshd",)),
+    "su": ("su", "su-l"),
+    "sudo": ("sudo", "sudo-i"),
+    "login": ("login", "remote"),
+}
+_PAM = tuple(_SERVICES)
 _FIELDS = ("service", "account", "by", "address", "port", "terminal", "method", "opened", "closed", "outcome")
 
 
@@ -71,9 +78,9 @@ class _Pairing:
         self.refused = {}  # process to the account that it last refused
 
     def take(self, record):
-        """Bring one record into the picture. sshd runs as root: what another user says in its name is no login."""
+        """Bring one record into the picture."""
         process = (record.sent.get("boot", ""), record.pid)
-        if record.app in _SSHD and record.sent.get("uid") != "0":
+        if not sources.vouched("session", record.app, record.sent):
             return
         for apps, pattern, step in (
             (_SSHD, _ACCEPTED, self._accepted),
@@ -85,7 +92,8 @@ class _Pairing:
         ):
             found = pattern.fullmatch(record.message.rstrip()) if record.app in apps else None
             if found:
-                step(record, process, found)
+                if _is_its_own(record, found.groupdict()):
+                    step(record, process, found)
                 return
 
     def _begin(self, **known):
@@ -104,15 +112,11 @@ class _Pairing:
         self.details[process] = found.groupdict()
 
     def _opened(self, record, process, found):
-        if found["service"] in _NO_LOGIN:
-            return
         known = {"service": found["service"], "account": found["account"], "by": found["by"] or found["by_uid"] or ""}
         known.update(self.details.pop(process, {}))
         self.open_now[(*process, found["service"])] = self._begin(opened=record.time, outcome="open", **known)
 
     def _closed(self, record, process, found):
-        if found["service"] in _NO_LOGIN:
-            return
         session = self.open_now.pop((*process, found["service"]), None)
         if session is None:
             session = self._begin(service=found["service"], account=found["account"], outcome="closed_only")
@@ -139,7 +143,14 @@ class _Pairing:
 
     def _denied(self, record, process, found):
         del process
-        self._begin(opened=record.time, outcome="refused", **found.groupdict())
+        about = {key: value for key, value in found.groupdict().items() if key != "by_uid"}
+        self._begin(opened=record.time, outcome="refused", **about)
+
+
+def _is_its_own(record, said):
+    """Whether a program speaks of its own service, and not of another account than the one that called it."""
+    service, by_uid, uid = said.get("service"), said.get("by_uid"), record.sent.get("uid")
+    return (service is None or service in _SERVICES[record.app]) and (uid == "0" or by_uid in (None, uid))
 
 
 def command(arguments):

@@ -20,6 +20,7 @@ import time
 
 from .. import processes
 from ..observers import ObservationError, observe
+from . import claims
 from . import settings as record_settings
 from . import store as record_store
 
@@ -52,6 +53,7 @@ def tend(settings, now, report):
                 report.alarms.append("%s of class %s failed: %s" % (step.__name__, record_class, error))
     purge(settings, now, report)
     watch_disk(settings, report)
+    watch_claims(settings, now, report)
 
 
 def open_days(settings, record_class, now, report):
@@ -159,6 +161,14 @@ def watch_disk(settings, report):
         _systemctl("start", "--no-block", RECEIVER)
         os.unlink(HELD)
         report.done.append("receiving goes on: there is room again")
+
+
+def watch_claims(settings, now, report):
+    """Raise an alarm for each account that wrote, since the last run, what it may not write."""
+    try:
+        report.alarms += claims.sentences(claims.fresh(settings, now, claims.SEEN))
+    except OSError as error:
+        report.alarms.append("what only claims to be of a class can't be counted: %s" % error)
 
 
 def _systemctl(*words):

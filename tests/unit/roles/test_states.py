@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import fnmatch
 import hashlib
 import json
@@ -119,3 +120,34 @@ def test_a_collector_is_asked_for_the_list_as_it_is_written():
     )
     assert written.endswith("with it.\n")
     assert hashlib.sha256(written.encode()).hexdigest() in question
+
+
+def text_of(state, path):
+    (entry,) = [one for one in state["files"] if one["path"] == path]
+    return base64.b64decode(entry["content"]).decode()
+
+
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_bans_follow_the_word_of_roots_own_sshd(release, state_of):
+    text = text_of(state_of("intrusion_prevention", release), "/etc/fail2ban/jail.d/order82.local")
+    (match,) = [line for line in text.splitlines() if line.startswith("journalmatch")]
+    alternatives = match.partition(" = ")[2].split(" + ")
+    assert len(alternatives) == 3
+    assert all(one.startswith("_UID=0 _EXE=/usr/") for one in alternatives)
+
+
+def test_who_is_no_gateway_tells_a_collector_of_no_translation(state_of):
+    """The values have no gateway; the lab has one."""
+    text = text_of(state_of("log_collector", "13"), "/etc/order82/collect.conf")
+    (gate,) = [
+        line for line in text.splitlines() if "re_match" in line and "nat_mapping" in line and "reserved" not in line
+    ]
+    after = text.partition(gate)[2].split("}")[0]
+    assert after.split() == ["set", "$.reserved", "=", '"yes";']
+
+
+def test_a_class_is_no_matter_of_names_on_a_host(state_of):
+    text = text_of(state_of("log_forwarder", "13"), "/etc/order82/forward/collector1.conf")
+    assert 'usePid="system"' in text
+    assert '$!_SYSTEMD_UNIT == ["order82-nat-record.service"' not in text, "this host is no gateway"
+    assert 'set $.claims = "nat_mapping"' in text

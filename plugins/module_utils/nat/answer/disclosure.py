@@ -67,10 +67,10 @@ def record(given, questions):
     done = processes.run(["journalctl", "--sync"])
     if done.returncode == 0:
         options = ["--boot", "--identifier=" + PROGRAM, "--output=cat", "--lines=%d" % (len(written) + _OTHERS)]
-        done = processes.run(["journalctl", *options])
+        done = processes.run(["journalctl", *options, "_UID=0"])  # another's is of no class but system
         found = done.stdout.decode("utf-8", "replace").count('"id": "%s"' % number)
     if found < len(written):
-        said = done.stderr.decode("utf-8", "replace").strip() or "see journalctl -u systemd-journald"
+        said = done.stderr.decode("utf-8", "replace").strip() or "ask as root; see journalctl -u systemd-journald"
         raise OSError(
             "the disclosure can't be recorded, so nothing is answered: %d of its %d records are in the journal; %s"
             % (found, len(written), said)

@@ -85,7 +85,9 @@ def stale(store_folder, index_folder):
             document = catalogue.read(index_folder, "%s.json" % day).document
         except (FileNotFoundError, ValueError):  # none, or another version's
             document = None
-        if document is None or document["sources"] != catalogue.sources(store_folder, day):
+        # Earlier versions counted what strangers wrote as damage of ours.
+        miscounted = document is not None and document["bad_total"] and "foreign_total" not in document
+        if document is None or miscounted or document["sources"] != catalogue.sources(store_folder, day):
             found.append(day)
     return found
 

@@ -2,8 +2,7 @@
 """Who holds an inside address: the words of DHCP servers and RADIUS accounting in records of class C(session).
 
 Read are dnsmasq(8), ISC dhcpd(8), Kea (messages C(DHCP4_LEASE_*), Kea Messages Manual), and the line that docs/trace.md
-has FreeRADIUS write (rlm_linelog). Only a system account of the host can say so, as with translations
-(docs/nat_records.md).
+has FreeRADIUS write (rlm_linelog). Only the servers' own units can say so (records/sources.py).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from ...records import line as record_line
-from . import record_files
+from ...records import sources
 
 PROGRAMS = ("dnsmasq-dhcp", "dhcpd", "freeradius", "kea-dhcp4", "radiusd")
 COLUMNS = (
@@ -95,7 +94,7 @@ def event_of(text):
     :param str text: a line of a record file.
     """
     record = record_line.parse(text)
-    if record is None or not record.sent.get("uid", "").isdigit() or int(record.sent["uid"]) >= record_files.FIRST_USER:
+    if record is None or not sources.vouched("session", record.app, record.sent):
         return None
     for programs, pattern, holds in _WORDS:
         found = pattern.fullmatch(record.message.strip()) if record.app in programs else None

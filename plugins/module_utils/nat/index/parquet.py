@@ -143,7 +143,10 @@ class Build:
             {gateway: collector.document() for gateway, collector in zip(self.scan.gateways, self.scan.coverage)},
         )
         bad = [list(one) for one in self.scan.bad]
-        catalogue.write(os.path.join(self.folder, "bad.json"), {"total": self.scan.bad_total, "lines": bad})
+        foreign = {"total": self.scan.foreign_total, "lines": [list(one) for one in self.scan.foreign]}
+        catalogue.write(
+            os.path.join(self.folder, "bad.json"), {"total": self.scan.bad_total, "lines": bad, "foreign": foreign}
+        )
         return self._document(flows, others, plans, told), bad
 
     def _document(self, flows, others, plans, told):
@@ -159,6 +162,7 @@ class Build:
             "lines": dict(zip(self.scan.gateways, self.scan.lines)),
             "duplicates": self.scan.duplicates,
             "bad_total": self.scan.bad_total,
+            "foreign_total": self.scan.foreign_total,
             "flows": flows,
             "others": others,
             "plans": plans,

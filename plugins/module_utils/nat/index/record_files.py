@@ -15,20 +15,22 @@ import re
 import zlib
 from typing import NamedTuple
 
+from ...records import line as record_line
+from ...records import sources
 from .. import times
 from ..record import flow_entry, record_text
 from . import coverage
 
 CHUNK_BYTES = 128 << 20  # of lists at once; the same again lies in the folder until DuckDB has read it
 MOST_BAD = 1000  # lines that are named; all are counted
-FIRST_USER = 1000  # below are the system's accounts
 
 _TABLE = bytes.maketrans(b";.", b"\n,")
 _PAIRS = rb"(?: [^ \]=]+=\"(?:[^\"\\\]]|\\.)*\")*"
 _HEAD = re.compile(rb"<\d{1,3}>1 \S+ \S+ (\S+) \S+ \S+ ((?:\[[^ \]=]+" + _PAIRS + rb"\])+|-) ")
 _SENT = re.compile(rb"\[order82@32473(" + _PAIRS + rb")\]")
 _STORED = re.compile(rb"\[stored@32473" + _PAIRS + rb"\]")
-_UID = re.compile(rb" uid=\"(\d{1,10})\"")
+_ADDED = re.compile(record_line.ADDED.encode("ascii"))
+_PAIR = re.compile(rb" (uid|unit)=\"((?:[^\"\\\]]|\\.)*)\"")
 _FLOWS = re.compile(rb"flows run=(\d{1,18}) seq=(\d{1,18}) at=(\d{1,12})\.(\d{3}) n=(\d{1,6}) crc=([0-9a-f]{8}) ")
 _DAMAGED = re.compile(rb"(?: run=(\d{1,18}))?(?: seq=(\d{1,18}))?(?: at=(\d{1,12})\.(\d{3}))?(?: |$)")
 
@@ -102,6 +104,8 @@ class Scan:
         self.coverage = [coverage.Coverage() for _file in files]
         self.bad = []
         self.bad_total = 0
+        self.foreign = []
+        self.foreign_total = 0
         self.lines = [0] * len(files)
         self.duplicates = 0
         self.read = [0] * len(files)
@@ -114,7 +118,7 @@ class Scan:
         self._serial = 0
         self._parts = {}
         self._size = 0
-        self._users = {}
+        self._senders = {}
         self._where = []
 
     def chunks(self):
@@ -163,7 +167,8 @@ class Scan:
         good = flows and zlib.crc32(text) == int(flows[6], 16)
         # With the checksum right, what stands before the list tells a text from all others.
         key = hashlib.blake2b(
-            _STORED.sub(b"", line[:start], count=1) + (line[start : flows.end()] if good else line[start:]),
+            _ADDED.sub(rb"\g<before>", _STORED.sub(b"", line[:start], count=1), count=1)
+            + (line[start : flows.end()] if good else line[start:]),
             digest_size=12,
         ).digest()
         if key in seen:
@@ -172,7 +177,9 @@ class Scan:
         seen.add(key)
         wrong = self._foreign(head)
         if wrong:
-            self.name(number, count, wrong)
+            self.foreign_total += 1
+            if len(self.foreign) < MOST_BAD:
+                self.foreign.append(Bad(os.path.basename(self.files[number][1]), count, wrong))
             return
         if not flows:
             self._other_text(number, count, offset, line, text)
@@ -197,20 +204,23 @@ class Scan:
             self._entries((number, count, offset, len(line)), text.split(b";"), at=at, run=int(flows[1]))
 
     def _foreign(self, head):
+        """Why a line is not the recorder's, or an empty text. It is no damage: it tells of nobody's translations."""
+        program = head[1].decode("utf-8", "replace")
         sent = _SENT.search(head[2])
-        known = sent and self._users.get(sent[1])
+        if not sent:
+            return "foreign: it doesn't say whose it is"
+        known = self._senders.get((program, sent[1]))
         if known is None:
-            user = _UID.search(sent[1]) if sent else None
-            if not user:
-                known = "foreign: it doesn't say whose it is"
-            elif int(user[1]) >= FIRST_USER:
-                known = "foreign: written by the user %d" % int(user[1])
-            else:
-                known = ""
-            if sent and len(self._users) < MOST_BAD:
-                self._users[sent[1]] = known
-        if not known and head[1] != record_text.PROGRAM.encode("ascii"):
-            return "foreign: written by the program " + head[1].decode("utf-8", "replace")[:60]
+            about = {key.decode("ascii"): value.decode("utf-8", "replace") for key, value in _PAIR.findall(sent[1])}
+            known = ""
+            if not sources.vouched(sources.NAT_MAPPING, program, about):
+                known = "foreign: written by the user %s, the program %s, the unit %s" % (
+                    about.get("uid") or "-",
+                    program[:60],
+                    about.get("unit") or "-",
+                )
+            if len(self._senders) < MOST_BAD:
+                self._senders[program, sent[1]] = known
         return known
 
     def _other_text(self, number, count, offset, line, text):

@@ -45,9 +45,11 @@ class Gateway:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{self.name}.log"
 
-    def line(self, text, when, uid=997, program="order82-nat-mapping"):
+    def line(self, text, when, uid=997, program="order82-nat-mapping", unit="order82-nat-record.service"):
+        """:param str unit: None as the versions wrote that had none."""
+        more = "" if unit is None else f' claims="" login="" unit="{unit}"'
         return (
-            f'<30>1 {at(when)} {self.name} {program} 812 - [order82@32473 class="nat_mapping" boot="82" uid="{uid}" audit=""]'
+            f'<30>1 {at(when)} {self.name} {program} 812 - [order82@32473 class="nat_mapping" boot="82" uid="{uid}" audit=""{more}]'
             f'[stored@32473 at="{at(when + 1)}" from="10.82.1.1" marks=""] {text}\n'
         ).encode()
 
@@ -93,10 +95,11 @@ class Gateway:
         self.beat(self.at)
 
 
-def session(program, text, when=NOON, uid=105):
-    """A record of class session, of whoever gives out inside addresses."""
+def session(program, text, when=NOON, uid=105, unit=None):
+    """A record of class session, of whoever gives out inside addresses; without a unit as earlier versions wrote it."""
+    more = "" if unit is None else f' claims="" login="" unit="{unit}"'
     return (
-        f'<30>1 {at(when)} access {program} 7 - [order82@32473 class="session" boot="82" uid="{uid}" audit=""]'
+        f'<30>1 {at(when)} access {program} 7 - [order82@32473 class="session" boot="82" uid="{uid}" audit=""{more}]'
         f'[stored@32473 at="{at(when + 1)}" from="10.82.1.9" marks=""] {text}'
     )
 

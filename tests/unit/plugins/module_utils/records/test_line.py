@@ -33,6 +33,18 @@ def test_second_arrival_is_the_same_record():
     assert line.identity(record(at="2026-11-24T00:00:01Z")) == line.identity(record(at="2026-11-24T09:00:00Z"))
 
 
+def test_what_was_sent_before_and_after_an_upgrade_is_the_same_record():
+    after = record().replace(' audit="3"]', ' audit="3" claims="" login="1000" unit="dev-disk\\\\x2d1.mount"]')
+    assert "unit" in line.parse(after).sent
+    assert line.identity(after) == line.identity(record())
+    assert line.identity(after + "x") != line.identity(record())
+
+
+def test_sender_cannot_hide_a_difference_in_a_forged_element_of_its_own():
+    forged = [record(f'x {SENT[:-1]} claims="" login="" unit="{unit}"]') for unit in "ab"]
+    assert line.identity(forged[0]) != line.identity(forged[1])
+
+
 def test_another_message_is_another_record():
     assert line.identity(record("one")) != line.identity(record("two"))
 

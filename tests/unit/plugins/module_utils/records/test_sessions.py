@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.records.sessions import pair
 
 
@@ -157,3 +158,50 @@ def test_sudo_of_debian_12_names_a_number():
         "web", lines((5, "sudo", 70, "pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)"))
     )
     assert one["by"] == "1000"
+
+
+def told(app: str, uid: str, message: str, unit: str = "session-4.scope") -> list[str]:
+    return [
+        f'<86>1 2026-11-24T10:00:01.000000+00:00 liar {app} 50 - [order82@32473 class="session" boot="b1" uid="{uid}" '
+        f'audit="" claims="" login="" unit="{unit}"][stored@32473 at="2026-11-24T10:01:00+00:00" from="10.0.0.1" marks=""] {message}'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("app", "uid", "message"),
+    [
+        ("su", "33", "Accepted password for root from 192.0.2.1 port 1 ssh2"),
+        ("su", "0", "pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0)"),
+        ("su", "33", "pam_unix(su:session): session opened for user root(uid=0) by ops(uid=1000)"),
+        ("sudo", "33", "pam_unix(su:session): session opened for user root(uid=0) by (uid=33)"),
+        (
+            "su",
+            "33",
+            "pam_unix(su:auth): authentication failure; logname= uid=1000 euid=0 tty=pts/1 ruser=ops rhost=  user=root",
+        ),
+        ("sshd", "33", "Accepted password for root from 192.0.2.1 port 1 ssh2"),
+        ("sshd", "", "Accepted password for root from 192.0.2.1 port 1 ssh2"),
+        ("login", "1000", "pam_unix(login:session): session opened for user root(uid=0) by (uid=0)"),
+        ("CRON", "0", "pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)"),
+    ],
+)
+def test_a_program_speaks_of_its_own_service_and_of_its_own_caller_only(app, uid, message):
+    assert pair("web", told(app, uid, message)) == []
+
+
+@pytest.mark.parametrize(
+    ("app", "uid", "message"),
+    [
+        ("su", "1000", "pam_unix(su:session): session opened for user root(uid=0) by (uid=1000)"),
+        ("su", "1000", "pam_unix(su-l:session): session opened for user root(uid=0) by ops(uid=1000)"),
+        ("sudo", "1000", "pam_unix(sudo:session): session opened for user root(uid=0) by ops(uid=1000)"),
+        (
+            "su",
+            "33",
+            "pam_unix(su:auth): authentication failure; logname= uid=33 euid=0 tty=pts/1 ruser=ops rhost=  user=root",
+        ),
+        ("su", "33", "pam_unix(su:session): session closed for user root"),
+    ],
+)
+def test_su_and_sudo_bear_the_uid_of_their_caller(app, uid, message):
+    assert len(pair("web", told(app, uid, message))) == 1

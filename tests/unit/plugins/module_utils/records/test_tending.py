@@ -13,8 +13,8 @@ import time
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.observers import record_store as seen_store
+from ansible_collections.order82.baseline.plugins.module_utils.records import claims, store, tending
 from ansible_collections.order82.baseline.plugins.module_utils.records import settings as record_settings
-from ansible_collections.order82.baseline.plugins.module_utils.records import store, tending
 
 # The attributes belong to root (CAP_LINUX_IMMUTABLE); the scenarios on real hosts show the same from outside.
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="chattr +a and +i need root")
@@ -26,6 +26,7 @@ DAY = 86400
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(record_settings, "group_of", lambda _class: grp.getgrgid(os.getegid())[0])
+    monkeypatch.setattr(claims, "SEEN", str(tmp_path / "claims.json"))
     root = tmp_path / "records"
     root.mkdir()
     yield record_settings.Settings(str(root), ("session",), ("web", "gateway"), pwd.getpwuid(os.geteuid())[0], 60, 1, 0)

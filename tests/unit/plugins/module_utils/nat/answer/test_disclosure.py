@@ -53,6 +53,20 @@ def test_a_journal_that_keeps_nothing_gives_no_answer(monkeypatch):
         disclosure.record(disclosure.warrant("A-1", "letter", OFFICERS), [{"public_address": "203.0.113.1"}])
 
 
+def test_only_what_root_asked_counts_as_recorded(monkeypatch):
+    """Of another account the record would be of class system, and the collectors' would lack it."""
+    asked = []
+
+    class Done:
+        returncode, stdout, stderr = 0, b"", b""
+
+    monkeypatch.setattr(disclosure.journal, "write", lambda *_words: None)
+    monkeypatch.setattr(disclosure.processes, "run", lambda argv: asked.append(argv) or Done)
+    with pytest.raises(OSError, match="ask as root"):
+        disclosure.record(disclosure.warrant("A-1", "letter", OFFICERS), [{"public_address": "203.0.113.1"}])
+    assert "_UID=0" in asked[-1]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root logs in as somebody else")
 @pytest.mark.parametrize(("login", "account"), [("1", "daemon"), ("4242424", "4242424"), (None, "root")])
 def test_who_asks_is_who_logged_in_and_not_what_the_environment_says(login, account):

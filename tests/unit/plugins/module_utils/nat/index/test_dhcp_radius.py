@@ -45,6 +45,15 @@ def test_words_of_each_daemon_are_read(program, text, expected):
 
 
 @pytest.mark.parametrize(
+    ("unit", "believed"),
+    [("dnsmasq.service", True), ("dnsmasq@lan.service", True), ("nginx.service", False), ("", False), (None, True)],
+)
+def test_a_servers_own_unit_gives_addresses_and_no_other_account_of_the_system(unit, believed):
+    text = session("dnsmasq-dhcp", f"DHCPACK(eth0) 100.64.0.7 {MAC} laptop", uid=33, unit=unit)
+    assert (dhcp_radius.event_of(text) is not None) is believed
+
+
+@pytest.mark.parametrize(
     ("program", "text", "uid"),
     [
         ("dnsmasq-dhcp", f"DHCPACK(eth0) 100.64.0.7 {MAC} laptop", 1000),  # a person's account

@@ -98,13 +98,21 @@ def test_what_comes_twice_and_out_of_order_counts_once(store, gateway, built):
 
 @pytest.mark.parametrize(
     ("envelope", "reason"),
-    [({"uid": 1000}, "written by the user 1000"), ({"program": "logger"}, "written by the program logger")],
+    [
+        ({"uid": 1000, "unit": None}, "written by the user 1000"),
+        ({"program": "logger"}, "the program logger"),
+        ({"uid": 33, "unit": "nginx.service"}, "the unit nginx.service"),
+        ({"uid": 33, "unit": ""}, "the unit -"),
+    ],
 )
-def test_what_a_stranger_writes_is_named_and_not_used(store, gateway, built, envelope, reason):
+def test_what_a_stranger_writes_is_named_and_is_neither_used_nor_damage(store, gateway, built, envelope, reason):
     gateway.stop(NOON + 600000)
     gateway.write(record_text.Stream(1).flows(NOON, [flow(A, PUBLIC, NOON - 9000, NOON + 9000)]), NOON, **envelope)
     folder = built()
-    assert reason in next(iter(bad_lines(store.parent / "index").values()))
+    document = json.loads((store.parent / "index" / f"{TODAY}.json").read_text())
+    bad = json.loads((store.parent / "index" / document["folder"] / "bad.json").read_text())
+    assert (document["bad_total"], document["foreign_total"]) == (0, 1)
+    assert reason in bad["foreign"]["lines"][0][2]
     [answer] = tracer.trace_many(str(store), folder, [question()])
     assert answer["status"] == "nobody"
 
@@ -158,3 +166,34 @@ def test_lists_of_every_kind_in_several_chunks(store, gateway, built):
     ]
     assert all(one["evidence"]["entry"] for answer in found for one in answer["candidates"])
     assert found[4]["candidates"][0]["end_unknown"] is True
+
+
+@pytest.mark.parametrize(
+    "envelope", [{"unit": None}, {"uid": 0, "unit": ""}, {"uid": 0, "unit": "session-4.scope"}, {"uid": 997}]
+)
+def test_the_recorder_root_and_a_recorder_of_earlier_versions_are_believed(store, gateway, built, envelope):
+    gateway.stop(NOON + 600000)
+    gateway.write(record_text.Stream(1).flows(NOON, [flow(A, PUBLIC, NOON - 9000, NOON + 9000)]), NOON, **envelope)
+    [answer] = tracer.trace_many(str(store), built(), [question()])
+    assert answer["status"] == "one"
+
+
+def test_a_day_in_which_strangers_counted_as_damage_is_built_anew(store, gateway, built):
+    gateway.stop(NOON + 600000)
+    folder = built()
+    path = store.parent / "index" / f"{TODAY}.json"
+    document = json.loads(path.read_text())
+    del document["foreign_total"]
+    path.write_text(json.dumps(document))
+    assert build.stale(str(store), folder) == []
+    path.write_text(json.dumps({**document, "bad_total": 1}))
+    assert build.stale(str(store), folder) == [TODAY]
+
+
+def test_what_was_sent_before_and_after_an_upgrade_counts_once(store, gateway, built):
+    text = gateway.stream.flows(NOON, [flow(A, PUBLIC, NOON - 9000, NOON - 10)])
+    for unit in (None, "order82-nat-record.service"):
+        gateway.write(text, NOON, unit=unit)
+    built()
+    document = json.loads((store.parent / "index" / f"{TODAY}.json").read_text())
+    assert (document["duplicates"], document["foreign_total"], document["bad_total"]) == (1, 0, 0)
