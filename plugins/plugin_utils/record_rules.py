@@ -22,9 +22,7 @@ def render(gateway: bool) -> str:
     for source in sources.TABLE:
         believed = (gateway or not source.gateways) and source.by
         text += f" else if ({_is(_NAME, source.names)}) then {{\n"
-        claims = f'    set $.claims = "{_claimed(source)}";\n'
-        if source.own:
-            claims = f"    if not ({_own(source)}) then {{\n    {claims}    }}\n"
+        claims = _claims(source)
         if believed:
             text += f"    if ({' or '.join(_vouches(one, source) for one in source.by)}) then {{\n{_classes(source)}"
             text += "    } else {\n" + "".join("    " + line for line in claims.splitlines(keepends=True)) + "    }\n"
@@ -34,8 +32,18 @@ def render(gateway: bool) -> str:
     return text
 
 
-def _claimed(source) -> str:
-    return source.record_class if source.record_class != "system" else source.words[0].record_class
+def _claims(source) -> str:
+    claimed = source.record_class if source.record_class != "system" else source.words[0].record_class
+    steps = []
+    if source.own or any(one.caller for one in source.by):
+        unknown = " and ".join([f'{_EXE} == [""]', f'{_COMM} == [""]', *_not_its_own(source)])
+        steps.append(f'if ({unknown}) then {{\n        set $.claims = "{claimed}{sources.UNKNOWN}";\n    }}')
+    if source.own:
+        own = " and ".join([_runs(source.own, source.names), *_not_its_own(source)])
+        steps.append(f'if not ({own}) then {{\n        set $.claims = "{claimed}";\n    }}')
+    elif steps:
+        steps.append(f'{{\n        set $.claims = "{claimed}";\n    }}')
+    return "    " + (" else ".join(steps) or f'set $.claims = "{claimed}";') + "\n"
 
 
 def _is(what: str, patterns) -> str:
@@ -66,11 +74,8 @@ def _runs(exes, names) -> str:
     return f'({_is(_EXE, exes)} or ({_EXE} == [""] and {_is(_COMM, names)}))'
 
 
-def _own(source) -> str:
-    tests = [_runs(source.own, source.names)]
-    if source.never:
-        tests.append("not " + _any([f"$msg startswith {json.dumps(one)}" for one in source.never]))
-    return " and ".join(tests)
+def _not_its_own(source) -> list[str]:
+    return ["not " + _any([f"$msg startswith {json.dumps(one)}" for one in source.never])] if source.never else []
 
 
 def _classes(source) -> str:

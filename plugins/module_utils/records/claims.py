@@ -2,7 +2,7 @@
 """Records that only claim to be of a class: kept as C(system), counted, and told of by host and account.
 
 A forwarder says so of an account of its host (C(claims), see sources.py), and the collector of a host that may not
-write the class (mark C(class)).
+write the class (mark C(class)). Where nobody can say what the process was (C(session?)), it is counted and not told of.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from . import counting
 from . import line as record_line
 from . import settings as record_settings
+from . import sources
 from . import store as record_store
 
 SEEN = "/run/order82-records/claims.json"
@@ -86,6 +87,8 @@ def sentences(found):
     """
     by_account = {}
     for claim, number in sorted(found.items()):
+        if claim.record_class.endswith(sources.UNKNOWN):
+            continue
         by_account.setdefault(claim[:2], []).append("%s (%d)" % (claim.record_class, number))
     return [
         "on %s the account %s writes what only claims to be of class %s: it is kept as system and believed nowhere"

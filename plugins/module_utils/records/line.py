@@ -24,7 +24,7 @@ _LINE = re.compile(
 # At a line's very beginning: what follows is the sender's to choose.
 ADDED = (
     r'\A(?P<before><\d{1,3}>1 (?:\S+ ){5}\[order82@32473 class="\w*" boot="\w*" uid="\d*" audit="\d*")'
-    r' claims="\w*" login="\d*" unit="(?:[^"\\\]]|\\.)*"(?=\])'
+    r' claims="\w*\??" login="\d*" unit="(?:[^"\\\]]|\\.)*"(?=\])'
 )
 _ADDED = re.compile(ADDED)
 _STORED = re.compile(r"\[stored@32473 .*?(?<!\\)\]")

@@ -3,11 +3,13 @@
 
 The words are those of OpenSSH, Linux-PAM, shadow's login and su, and sudo. A session is known by host, boot, process
 and service: the process that opened it also closes it. Who may say so stands in sources.py; each program speaks of its
-own service only, and su and sudo only of the account that called them, whose C(uid) the kernel gives.
+own service only, and su and sudo only of the account that called them, whose C(uid) the kernel gives. A logout of
+which journald knew no more than that account is filed as C(system), and counts where that process had logged in.
 """
 
 from __future__ import annotations
 
+import heapq
 import re
 
 from . import counting, sources
@@ -43,6 +45,7 @@ _SERVICES = {
     "login": ("login", "remote"),
 }
 _PAM = tuple(_SERVICES)
+_UNKNOWN = "session" + sources.UNKNOWN
 _FIELDS = ("service", "account", "by", "address", "port", "terminal", "method", "opened", "closed", "outcome")
 
 
@@ -73,7 +76,7 @@ class _Pairing:
     def __init__(self, host):
         self.host = host
         self.sessions = []
-        self.open_now = {}  # process and service to the session that is open
+        self.open_now = {}  # process and service to the session that is open, and the account that its process had
         self.details = {}  # process to what it said before its session opened
         self.refused = {}  # process to the account that it last refused
 
@@ -92,9 +95,15 @@ class _Pairing:
         ):
             found = pattern.fullmatch(record.message.rstrip()) if record.app in apps else None
             if found:
-                if _is_its_own(record, found.groupdict()):
+                if _is_its_own(record, found.groupdict()) and self._believed(record, process, found):
                     step(record, process, found)
                 return
+
+    def _believed(self, record, process, found):
+        if record.sent.get("claims") != _UNKNOWN:
+            return True
+        _session, uid = self.open_now.get((*process, found.groupdict().get("service")), (None, None))
+        return found.re is _CLOSED and uid == record.sent.get("uid")
 
     def _begin(self, **known):
         session = {"host": self.host}
@@ -114,10 +123,11 @@ class _Pairing:
     def _opened(self, record, process, found):
         known = {"service": found["service"], "account": found["account"], "by": found["by"] or found["by_uid"] or ""}
         known.update(self.details.pop(process, {}))
-        self.open_now[(*process, found["service"])] = self._begin(opened=record.time, outcome="open", **known)
+        session = self._begin(opened=record.time, outcome="open", **known)
+        self.open_now[(*process, found["service"])] = (session, record.sent.get("uid"))
 
     def _closed(self, record, process, found):
-        session = self.open_now.pop((*process, found["service"]), None)
+        session, _uid = self.open_now.pop((*process, found["service"]), (None, None))
         if session is None:
             session = self._begin(service=found["service"], account=found["account"], outcome="closed_only")
         else:
@@ -153,14 +163,23 @@ def _is_its_own(record, said):
     return (service is None or service in _SERVICES[record.app]) and (uid == "0" or by_uid in (None, uid))
 
 
+def _time(text):
+    return text.split(" ", 2)[1:2]
+
+
+def _lines(paths, sign):
+    return (text for path in paths for text in record_line.read(path) if sign in text)
+
+
 def command(arguments):
     """order82 records sessions"""
-    sessions = []
-    by_host = {}
-    for path in counting.select(record_settings.load(), "session", arguments.day, arguments.host):
-        by_host.setdefault(counting.host_of(path), []).append(path)
+    settings, sessions, by_host = record_settings.load(), [], {}
+    for record_class in ("session", "system"):
+        for path in counting.select(settings, record_class, arguments.day, arguments.host):
+            by_host.setdefault(counting.host_of(path), {"session": [], "system": []})[record_class].append(path)
     for host, paths in by_host.items():
-        sessions += pair(host, (text for path in paths for text in record_line.read(path)))
+        unknown = _lines(paths["system"], ' claims="%s"' % _UNKNOWN)
+        sessions += pair(host, heapq.merge(_lines(paths["session"], ""), unknown, key=_time))
     sessions = [one for one in sessions if arguments.account in (None, one["account"])]
     sessions.sort(key=lambda one: one["opened"] or one["closed"])
     rows = [

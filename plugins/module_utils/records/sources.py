@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 NAT_MAPPING = "nat_mapping"
 FIRST_USER = 1000  # below are the system's accounts
+UNKNOWN = "?"
+"""Behind a claim: the process had ended before journald looked at it, and its account may run the true program."""
 _PYTHON = "/usr/bin/python3*"
 _OPENSSH = "/usr/lib/openssh/"
 

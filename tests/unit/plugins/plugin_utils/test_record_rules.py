@@ -11,7 +11,7 @@ from ansible_collections.order82.baseline.plugins.plugin_utils import record_rul
 _ARRAY = re.compile(r"(\$[!\w]+) == (\[[^\]]*\])")
 _WORD = re.compile(r'(\$[!\w]+) (startswith|contains) ("(?:[^"\\]|\\.)*")')
 _SEARCH = re.compile(r're_match\((\$\w+), ("(?:[^"\\]|\\.)*")\)')
-_SET = re.compile(r'set \$\.(\w+) = "(\w*)";')
+_SET = re.compile(r'set \$\.(\w+) = "([\w?]*)";')
 
 
 def sorted_into(fields: dict[str, str], message: str, gateway: bool = False) -> tuple[str, str]:
@@ -108,13 +108,17 @@ def test_who_is_what_it_says_writes_its_class(fields, message, record_class):
         (sender("order82-nat-mapping", 33, PYTHON, SCOPE), "flows", "nat_mapping"),
         (sender("su", 33, PYTHON, "nginx.service", **NONE), "Accepted password for root", "session"),
         (sender("su", 33, "/usr/bin/su", SCOPE, **NONE), OPENED, "session"),  # no_new_privs and LD_PRELOAD
-        (sender("su", 33), OPENED, "session"),  # it has ended: nobody can say what it was
+        (sender("su", 33, "", SCOPE, _COMM="logger"), OPENED, "session"),
         (
             sender("sshd", 33, "/tmp/sshd", SCOPE, _COMM="sshd"),
             "Failed password for x from 192.0.2.1 port 1",
             "session",
         ),
-        (sender("sshd", 33), "Failed password for x from 192.0.2.1 port 1", "session"),
+        (
+            sender("sshd", 33),
+            "Failed password for x from 192.0.2.1 port 1",
+            "session",
+        ),  # no account's own sshd says this
         (sender("sshd", 33, "/usr/sbin/sshd", SCOPE), "Accepted password for root", "session"),  # a daemon of his own
         (sender("sshd", 0, "/usr/bin/su", SCOPE), "called by another name", "session"),
         (sender("login", 33, "/usr/bin/login", SCOPE), OPENED, "session"),
@@ -128,6 +132,12 @@ def test_who_is_what_it_says_writes_its_class(fields, message, record_class):
         (sender("order82-disclosure", 33, PYTHON, SCOPE), "asked {}", "disclosure"),
         (sender("order82-publication", 33, "/usr/bin/logger"), "published", "publication"),
         (sender("dpkg", 33, "/usr/bin/dpkg"), "status installed", "maintenance"),
+        # It has ended, and nobody can say what it was.
+        (sender("su", 33), OPENED, "session?"),
+        (sender("sudo", 1001), "ops : user NOT in sudoers ; COMMAND=/bin/true", "session?"),
+        (sender("passwd", 33), "password changed for root", "maintenance?"),
+        (sender("sshd-session", 1001), "Disconnected from user ops", "session?"),
+        (sender("ansible-setup", 1001), "Invoked with", "maintenance?"),
     ],
 )
 def test_who_only_says_so_is_kept_as_system_and_marked(fields, message, claims):

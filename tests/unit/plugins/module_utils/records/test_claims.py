@@ -70,8 +70,9 @@ def test_what_arrives_twice_is_one_record(file):
     assert dict(claims.count([str(file)])) == {("web", "33", "session"): 1}
 
 
-def test_the_alarm_names_host_and_account(look, file):
-    file.write_text(row(1, "nat_mapping") + row(2, "session"), encoding="utf-8")
+def test_the_alarm_names_host_and_account_but_not_what_nobody_can_know(look, file):
+    file.write_text(row(1, "nat_mapping") + row(2, "session") + row(3, "session?", uid=1000), encoding="utf-8")
+    assert dict(claims.count([str(file)]))[("web", "1000", "session?")] == 1
     (sentence,) = claims.sentences(look())
     assert sentence == (
         "on web the account 33 writes what only claims to be of class nat_mapping (1), session (1): "

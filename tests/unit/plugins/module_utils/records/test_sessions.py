@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.records import sessions
 from ansible_collections.order82.baseline.plugins.module_utils.records.sessions import pair
+from ansible_collections.order82.baseline.plugins.module_utils.records.settings import Settings
 
 
 def lines(*rows: tuple[int, str, int, str]) -> list[str]:
@@ -205,3 +209,37 @@ def test_a_program_speaks_of_its_own_service_and_of_its_own_caller_only(app, uid
 )
 def test_su_and_sudo_bear_the_uid_of_their_caller(app, uid, message):
     assert len(pair("web", told(app, uid, message))) == 1
+
+
+SUDO = "pam_unix(sudo:session): session %s for user root"
+
+
+def of_sudo(what: str, uid: str = "1000", claims: str = "", pid: int = 50, second: int = 1) -> str:
+    (text,) = told("sudo", uid, SUDO % what)
+    text = text.replace('claims=""', f'claims="{claims}"').replace(" sudo 50 ", f" sudo {pid} ")
+    return text.replace("10:00:01", f"10:00:{second:02d}")
+
+
+@pytest.mark.parametrize(("uid", "pid", "outcome"), [("1000", 50, "closed"), ("33", 50, "open"), ("1000", 51, "open")])
+def test_a_logout_that_nobody_vouches_for_counts_for_its_own_process_only(uid, pid, outcome):
+    (one,) = pair("web", [of_sudo("opened"), of_sudo("closed", uid, "session?", pid, second=2)])
+    assert one["outcome"] == outcome
+
+
+def test_a_login_that_nobody_vouches_for_is_none():
+    assert pair("web", [of_sudo("opened", claims="session?"), of_sudo("closed", claims="session?", second=2)]) == []
+
+
+def test_the_command_reads_such_logouts_where_they_lie(tmp_path, monkeypatch):
+    for record_class, texts in {
+        "session": [of_sudo("opened"), of_sudo("opened", second=3)],
+        "system": [of_sudo("closed", claims="session?", second=2), of_sudo("closed", claims="session", second=4)],
+    }.items():
+        folder = tmp_path / record_class / "2026-11-24"
+        folder.mkdir(parents=True)
+        (folder / "web.log").write_text("".join(text + "\n" for text in texts), encoding="utf-8")
+    settings = Settings(str(tmp_path), ("session", "system"), ("web",), "nobody", 60, 1, 0)
+    monkeypatch.setattr(sessions.record_settings, "load", lambda: settings)
+    found, text, code = sessions.command(argparse.Namespace(day=None, host=None, account=None))
+    assert ([one["outcome"] for one in found], code) == (["closed", "open"], 0)
+    assert "root" in text
