@@ -72,19 +72,25 @@ class Asking:
         """Ask these hosts and judge what they say: what C(result.json) has.
 
         :param words: for ansible-playbook, where a test gives other variables than the inventory.
-        :param again: checks by host of which alone these hosts are asked: of the others what they said last counts.
+        :param again: checks by host of which alone these hosts are asked: of the others what they said last counts. A host
+            with no check in it is not asked at all.
         """
         values = self._resolved(words)
         hosts = list(hosts)
         checks = {
             host: [one for one in values.asked[host] if host not in again or one["id"] in again[host]] for host in hosts
         }
+        asked = [host for host in hosts if checks[host]]
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
-            said = list(pool.map(lambda host: self._ask(host, checks[host]), hosts))
-        for host, one in zip(hosts, said, strict=True):
+            said = list(pool.map(lambda host: self._ask(host, checks[host]), asked))
+        for host, one in zip(asked, said, strict=True):
             self._said[host] = amended(self._said[host], one) if host in again else one
         observed = {host: {**self._said[host], "resolved": values.resolved[host]} for host in hosts}
         return judge(make_case(observed, values.unit, values.groups, waivers=values.waivers))
+
+    def knows(self, host: str) -> bool:
+        """Whether this host was asked before."""
+        return host in self._said
 
     def _ask(self, host: str, checks: list[dict[str, Any]]) -> Mapping[str, Any]:
         """What C(check_info) would register of this host."""

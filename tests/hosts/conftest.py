@@ -49,6 +49,7 @@ class Lab:
             self.managed()
         )  # to these something was done, or was red, since they were last green
         self._asking = Asking(self.inventory, self.ssh_config, self.play)
+        self._apart = False
 
     def host(self, name: str) -> Any:
         """A host, on which commands run as root."""
@@ -223,16 +224,21 @@ class Lab:
         return result
 
     def sees(self, drift: Drift, within: float = HANG) -> dict[str, Any]:
-        """Look until exactly the drift's checks are red, and once more, at all hosts: it stays so. Give back what was seen.
+        """Look until exactly the drift's checks are red, and once more: it stays so. Give back what was seen.
+
+        Of the hosts that have no part in it counts what they said last; they are all asked at the module's end.
 
         :raises AssertionError: it was not so within so many seconds; the message has the last differences.
         """
         end = time.monotonic() + within
-        result = self.look({*drift.breaks, *drift.red} & set(self.managed()))
+        hosts = {*drift.breaks, *drift.red} & set(self.managed())
+        others = {host: set() for host in set(self.managed()) - hosts if self._asking.knows(host)}
+        result = self.look(hosts)
+        self._apart = True
         while True:
             wrong = differences(result, drift)
             if not wrong:
-                result = self.look()
+                result = self.look(again=others)
                 wrong = differences(result, drift, whole=True)
                 if not wrong:
                     return result
@@ -255,6 +261,16 @@ class Lab:
                 for one in result["results"]
                 if one["check"] in found.get(one["host"], ())
             )
+
+    def whole(self) -> None:
+        """Look at all hosts, where since the last time some were looked at alone: nothing else was broken.
+
+        :raises AssertionError: a host is red to which nobody did anything.
+        """
+        if self._apart:
+            self._apart = False
+            self.look()
+            self.green()
 
     def _later(self, checks: Mapping[str, set[str]]) -> dict[str, Any]:
         """Look a moment later, at these alone: what is waited for should not keep the machine busy."""
@@ -309,6 +325,12 @@ def until(seconds: float, found: Callable[[], Any], what: str) -> Any:
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     return Lab()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_else_is_broken(lab: Lab) -> Iterator[None]:
+    yield
+    lab.whole()
 
 
 @pytest.fixture
