@@ -7,7 +7,9 @@ connection brings. Both are in a network namespace into which only the listening
 the same rsyslog, which ends TLS itself and admits by fingerprint. Several senders, each a process with a certificate of its own and a
 window as a forwarder has it, send at the same time; a round ends when all of theirs is acknowledged. Then each number is looked for in
 the file of its sender. In a last round both daemons are killed in turn while they work, and started again. Senders and receivers share
-the processors, so the ratio says more than the rates. Needs root, haproxy and rsyslog-relp; nothing leaves the machine.
+the processors, so the ratio says more than the rates. The rules that slow down who sends too much are in force, since they cost
+something, but with a limit that no sender reaches: it would be what is measured. Needs root, haproxy, nftables and rsyslog-relp; nothing
+leaves the machine.
 """
 
 from __future__ import annotations
@@ -41,11 +43,13 @@ LEAST = 1.0
 """The least part of the other arm's rate that ours must have."""
 TEMPLATES = CHECKOUT / "roles" / "log_collector" / "templates"
 PORT = 2514
+LIMIT = 2_000_000
+"""kB/s of one sender (log_collector_rate_kilobytes), many times what comes through."""
 WINDOW = 2000
 """As a forwarder's (log_forwarder_window)."""
 LONGEST = 300
 """Seconds after which a round does not end any more."""
-PROGRAMS = {"ip": "iproute2", "haproxy": "haproxy", "rsyslogd": "rsyslog", "openssl": "openssl"}
+PROGRAMS = {"ip": "iproute2", "haproxy": "haproxy", "nft": "nftables", "rsyslogd": "rsyslog", "openssl": "openssl"}
 ARMS = {"front": "HAProxy before imrelp", "own": "imrelp's own TLS"}
 # What a collector was given before: the input of imrelp that ends TLS.
 OWN = """input(type="imrelp" port="{port}" ruleset="records" maxDataSize="256k" keepAlive="on" tls="on"
@@ -247,11 +251,13 @@ class Collector:
             "hostvars": {},
             "order82_pki_dir": str(pki),
             "order82_store": str(self.folder / "store"),
+            "log_collector_rate_kilobytes": LIMIT,
         }
         values = host_values.HostValues(["order82", "log_collector"], host, Templar(loader=DataLoader(), variables={}))
         engine = values.engine("/nowhere")
         texts = {
-            name: engine.file(TEMPLATES / f"{name}.j2", {}) for name in ("senders.json", "collect.conf", "front.cfg")
+            name: engine.file(TEMPLATES / f"{name}.j2", {})
+            for name in ("senders.json", "collect.conf", "front.cfg", "limits.nft")
         }
         texts["admitted.map"] = str(engine.template("{{ _order82_list_text }}", {}))
         texts = {name: self._moved(text) for name, text in texts.items()}
@@ -266,6 +272,7 @@ class Collector:
         )
         for name, text in texts.items():
             (self.folder / name).write_text(text, encoding="ascii")
+        run("ip", "netns", "exec", self.spaces["apart"], "nft", "--file", str(self.folder / "limits.nft"))
 
     def _sha1(self, name: str) -> str:
         """A sender's certificate, as imrelp knows it."""
@@ -275,7 +282,13 @@ class Collector:
 
     def _moved(self, text: str) -> str:
         """The same at paths of the bench's own, and without the groups of readers."""
-        for theirs, ours in (("/etc/order82/tls", "tls"), ("/etc/order82", ""), ("/var/lib/order82-collect", "work")):
+        moved = {
+            "/etc/order82/tls": "tls",
+            "/etc/order82": "",
+            "/var/lib/order82-collect": "work",
+            "/run/order82-records": "run",
+        }
+        for theirs, ours in moved.items():
             text = text.replace(theirs, str(self.folder / ours))
         return re.sub(r'(dir|file)Group="[^"]*"', "", text)
 

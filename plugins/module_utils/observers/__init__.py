@@ -32,6 +32,7 @@ MODULES = {
     "record_store": ("record_store",),
     "rotation": ("rotation",),
     "services": ("units", "unit"),
+    "shares": ("sender_limits",),
     "standby": ("standby", "standby_sharing"),
     "translation": ("translation", "translation_records"),
     "translation_index": ("nat_index", "nat_published"),

@@ -15,7 +15,10 @@ class SettingsError(Exception):
 
 
 class Settings(NamedTuple):
-    """C(classes) in no order; C(hosts) are the names under which senders are filed; C(owner) is who writes."""
+    """C(classes) in no order; C(hosts) are the names under which senders are filed; C(owner) is who writes.
+
+    Without C(share_percent) and C(rate_kilobytes), as an earlier version of the role writes them, nobody has too much.
+    """
 
     store: str
     classes: tuple
@@ -24,6 +27,8 @@ class Settings(NamedTuple):
     retention_days: int
     free_percent_alarm: int
     reserve_percent: int
+    share_percent: float = 100
+    rate_kilobytes: float = 0
 
 
 def group_of(record_class):
@@ -47,6 +52,8 @@ def load(path=PATH):
             retention_days=int(raw["retention_days"]),
             free_percent_alarm=int(raw["free_percent_alarm"]),
             reserve_percent=int(raw["reserve_percent"]),
+            share_percent=float(raw.get("share_percent", 100)),
+            rate_kilobytes=float(raw.get("rate_kilobytes", 0)),
         )
     except FileNotFoundError as error:
         raise SettingsError(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The collector's housekeeping, once a minute: C(order82 records tend).
 
-Open days are append-only, past ones closed and immutable, those past retention deleted, and the disk is watched. A full
-disk raises an alarm and never deletes (article 13). Every step can be repeated: a run that was killed is finished by
-the next one.
+Open days are append-only, past ones closed and immutable, those past retention deleted, and the disk is watched, as is
+what each sender has of it. A full disk raises an alarm and never deletes (article 13). Every step can be repeated: a
+run that was killed is finished by the next one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 
 from .. import processes
 from ..observers import ObservationError, observe
-from . import claims
+from . import claims, shares
 from . import settings as record_settings
 from . import store as record_store
 
@@ -53,6 +53,7 @@ def tend(settings, now, report):
                 report.alarms.append("%s of class %s failed: %s" % (step.__name__, record_class, error))
     purge(settings, now, report)
     watch_disk(settings, report)
+    watch_shares(settings, now, report)
     watch_claims(settings, now, report)
 
 
@@ -161,6 +162,25 @@ def watch_disk(settings, report):
         _systemctl("start", "--no-block", RECEIVER)
         os.unlink(HELD)
         report.done.append("receiving goes on: there is room again")
+
+
+def watch_shares(settings, now, report):
+    """Raise an alarm for each host that has or sends too much, and hold back who has more than his share of the disk.
+
+    While anybody is held back the receiver's network is told each time anew, whatever became of it the last time.
+    Nobody waits for that: the receiver starts, and is reloaded, after this.
+    """
+    try:
+        seen = shares.look(settings, now, shares.SEEN)
+        report.alarms += shares.sentences(settings, seen)
+        over = shares.beyond(settings, seen)
+        changed = shares.hold(over, shares.HELD, shares.SENDERS)
+        if changed or over:
+            _systemctl("--no-block", "try-reload-or-restart", RECEIVER)
+        if changed:
+            report.done.append("held back now: %s" % (", ".join(over) or "nobody"))
+    except OSError as error:
+        report.alarms.append("what each host has of the store can't be looked at: %s" % error)
 
 
 def watch_claims(settings, now, report):

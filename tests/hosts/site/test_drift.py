@@ -93,7 +93,7 @@ DRIFTS = {
             "systemctl daemon-reload; systemctl restart order82-collect"
         },
         {
-            "collector2": "rm -r /run/systemd/system/order82-collect.service.d; systemctl daemon-reload; systemctl restart order82-collect"
+            "collector2": "nft delete table ip order82_limits; rm -r /run/systemd/system/order82-collect.service.d; systemctl daemon-reload; systemctl restart order82-collect"
         },
         {"collector2": {f"log_collector.{name}" for name in ("front", "listener", "origin", "as_laid_down")}},
     ),
@@ -103,6 +103,13 @@ DRIFTS = {
         },
         {"collector2": "systemctl stop beside"},
         {"collector2": {"log_collector.origin"}},
+    ),
+    "no limit for anybody who sends": Drift(
+        {
+            "collector1": "nsenter --net --target $(systemctl show -P MainPID order82-collect) nft delete table ip order82_limits"
+        },
+        {"collector1": "systemctl reload order82-collect"},
+        {"collector1": {"log_collector.shares"}},
     ),
     "clock source removed": Drift(
         {"vault": "sed -i.was '/^server/d' /etc/chrony/chrony.conf; systemctl restart chrony"},
@@ -176,7 +183,8 @@ DRIFTS = {
         {"collector2": "systemctl start order82-collect"},
         {
             "collector2": {
-                f"log_collector.{name}" for name in ("receiving", "front", "listener", "origin", "as_laid_down")
+                f"log_collector.{name}"
+                for name in ("receiving", "front", "listener", "origin", "shares", "as_laid_down")
             }
         },
     ),

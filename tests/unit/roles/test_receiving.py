@@ -81,7 +81,8 @@ def test_the_front_admits_by_the_list_alone():
     assert bind[bind.index("ssl-min-ver") + 1] == "TLSv1.2"
     assert "default_backend" not in front
     [uses] = re.findall(r"use_backend .*", front)
-    assert uses == "use_backend %[var(sess.host)] if { var(sess.host) -m found }"
+    assert uses == "use_backend %[var(sess.host)] if { var(sess.said) -m str admitted }"
+    assert re.findall(r"str\(admitted\) if (\{[^}]*\})", front) == ["{ var(sess.host) -m found }"]
     assert "map_str(/etc/order82/admitted.map)" in front
 
 

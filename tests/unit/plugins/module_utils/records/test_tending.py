@@ -13,7 +13,7 @@ import time
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.observers import record_store as seen_store
-from ansible_collections.order82.baseline.plugins.module_utils.records import claims, store, tending
+from ansible_collections.order82.baseline.plugins.module_utils.records import claims, shares, store, tending
 from ansible_collections.order82.baseline.plugins.module_utils.records import settings as record_settings
 
 # The attributes belong to root (CAP_LINUX_IMMUTABLE); the scenarios on real hosts show the same from outside.
@@ -27,6 +27,8 @@ DAY = 86400
 def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(record_settings, "group_of", lambda _class: grp.getgrgid(os.getegid())[0])
     monkeypatch.setattr(claims, "SEEN", str(tmp_path / "claims.json"))
+    monkeypatch.setattr(shares, "SEEN", str(tmp_path / "shares.json"))
+    monkeypatch.setattr(shares, "HELD", str(tmp_path / "held.nft"))
     root = tmp_path / "records"
     root.mkdir()
     yield record_settings.Settings(str(root), ("session",), ("web", "gateway"), pwd.getpwuid(os.geteuid())[0], 60, 1, 0)
