@@ -13,10 +13,9 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from . import counting
+from . import counting, sources
 from . import line as record_line
 from . import settings as record_settings
-from . import sources
 from . import store as record_store
 
 SEEN = "/run/order82-records/claims.json"
