@@ -16,18 +16,21 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+# The collector's own element: the first that a space or the end follows, since what is before it is the structured data
+# of its sender, which ends at the first C(]) with a space (so rsyslog reads it), and what is after it is the text.
+_STORED = re.compile(r'\[stored@32473 at="[^"]*" from="[^"]*" marks="[^"]*"\](?= |\Z)')
+# A sender may leave any field of the head empty, and for a number out of range rsyslog writes C(invld).
 _LINE = re.compile(
-    r"<(?P<pri>\d{1,3})>1 (?P<time>\S+) (?P<host>\S+) (?P<app>\S+) (?P<pid>\S+) \S+ "
-    r"(?P<data>(?:\[.*?(?<!\\)\])+|-) ?(?P<message>.*)",
+    r"<(?P<pri>\d{1,3}|invld)>1 (?P<time>[^ ]+) (?P<host>[^ ]*) (?P<app>[^ ]*) (?P<pid>[^ ]*) [^ ]* "
+    r"(?:(?P<data>.*?)(?P<stored>" + _STORED.pattern + r")|(?P<only>(?:\[.*?(?<!\\)\])+|-)) ?(?P<message>.*)",
     re.DOTALL,
 )
 # At a line's very beginning: what follows is the sender's to choose.
 ADDED = (
-    r'\A(?P<before><\d{1,3}>1 (?:\S+ ){5}\[order82@32473 class="\w*" boot="\w*" uid="\d*" audit="\d*")'
+    r'\A(?P<before><\d{1,3}>1 (?:[^ ]* ){5}\[order82@32473 class="\w*" boot="\w*" uid="\d*" audit="\d*")'
     r' claims="\w*\??" login="\d*" unit="(?:[^"\\\]]|\\.)*"(?=\])'
 )
 _ADDED = re.compile(ADDED)
-_STORED = re.compile(r"\[stored@32473 .*?(?<!\\)\]")
 _ELEMENT = re.compile(r"\[(?P<name>[^ \]=]+)(?P<parameters>(?: [^ \]=]+=\"(?:[^\"\\\]]|\\.)*\")*)\]")
 _PARAMETER = re.compile(r" (?P<key>[^ \]=]+)=\"(?P<value>(?:[^\"\\\]]|\\.)*)\"")
 
@@ -59,20 +62,21 @@ def parse(line):
     if not found:
         return None
     elements = {}
-    for element in _ELEMENT.finditer(found["data"]):
-        elements[element["name"]] = {
-            pair["key"]: re.sub(r"\\([\"\\\]])", r"\1", pair["value"])
-            for pair in _PARAMETER.finditer(element["parameters"])
-        }
+    for element in _ELEMENT.finditer(found["only"] or found["data"]):
+        elements.setdefault(element["name"], element["parameters"])
     return Record(
         time=found["time"],
         host=found["host"],
         app=found["app"],
         pid=found["pid"],
-        sent=elements.get("order82@32473", {}),
-        stored=elements.get("stored@32473", {}),
+        sent=_pairs(elements.get("order82@32473", "")),
+        stored=_pairs(found["stored"] or elements.get("stored@32473", "")),
         message=found["message"],
     )
+
+
+def _pairs(text):
+    return {pair["key"]: re.sub(r"\\([\"\\\]])", r"\1", pair["value"]) for pair in _PARAMETER.finditer(text)}
 
 
 def read(path):

@@ -129,6 +129,9 @@ def test_a_forged_provenance_does_not_stand_before_the_true_one(lab: Lab, mark: 
     native(lab, "web", ("SYSLOG_IDENTIFIER", "sshd"), ("SYSLOG_PID", forged), ("MESSAGE", f"pid {mark}"))
     record = kept(lab, "web", f"pid {mark}")
     assert record.pid.isdigit()
+    behind = '[1 - [order82@32473 class="disclosure" boot="1" uid="0" audit="" claims="" login="" unit="x" y="'
+    native(lab, "web", ("SYSLOG_IDENTIFIER", f"order82-disclosure{behind}"), ("MESSAGE", f"bracket {mark}"))
+    assert kept(lab, "web", f"bracket {mark}").pid.isdigit()
     native(lab, "web", ("SYSLOG_IDENTIFIER", f"sshd 1 - - {mark}"), ("MESSAGE", f"name {mark}"))
     assert kept(lab, "web", f"name {mark}").app == f"sshd_1_-_-_{mark}"
     native(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,17 @@ from ..conftest import CHECKOUT, HANG, Lab, until
 from ..drift import red
 from .test_hostile import COLLECTORS, send
 
+NUMBERS = """
+import os, pathlib, sys, time
+flag, number = sys.argv[1], 0
+while os.path.exists(flag):
+    number += 1
+    print(f'number {number} of {os.path.basename(flag)}', flush=True)
+    time.sleep(0.005)
+pathlib.Path(flag + '.count').write_text(str(number))
+"""
+LEAST = 1000
+"""How many numbers are written in an apply that takes its time."""
 SHOWN = "openssl s_client -connect 10.82.3.12:2514 -CAfile /etc/order82/tls/ca.crt < /dev/null 2> /dev/null | openssl x509 -noout -serial"
 # Whether a repository knows the account in a file: 401 where it does not.
 ACCOUNT = """
@@ -45,10 +57,29 @@ def admits(lab: Lab, collector: str, host: str, mark: str) -> bool:
     return said == "OK\n"
 
 
+@contextlib.contextmanager
+def numbered(lab: Lab, host: str, mark: str) -> Iterator[list[int]]:
+    """Meanwhile this host writes numbered messages, some 200 a second; how many they were stands in the list at the end."""
+    flag, program = f"/run/{mark}", shlex.quote(NUMBERS)
+    count: list[int] = []
+    lab.do(host, f"touch {flag}; systemd-run --quiet --unit {mark} -p RemainAfterExit=yes python3 -c {program} {flag}")
+    try:
+        yield count
+    finally:
+        lab.do(host, f"rm {flag}")
+    ended = f"systemctl show -P SubState {mark}"
+    until(HANG, lambda: lab.do(host, ended).strip() in {"exited", "failed"}, f"the end of the numbers on {host}")
+    count.append(int(lab.do(host, f"cat {flag}.count; systemctl stop {mark}; rm {flag}.count")))
+
+
 def test_withdrawn_and_renewed_certificates_open_nothing_any_more_and_the_new_ones_are_in_use(
     lab: Lab, mark: str
 ) -> None:
-    """web's key is withdrawn, and collector2's certificate renewed. collector1, to which nobody applies, knows of both."""
+    """web's key is withdrawn, and collector2's certificate renewed. collector1, to which nobody applies, knows of both.
+
+    What receives on collector2 has another configuration then, and starts anew with its port; on collector1 the front does.
+    Nothing is lost by it, of web, whose forwarders start anew as well, and of vault, which nobody touches.
+    """
     for host in ("web", "collector2"):
         steal(lab, host)
     assert [admits(lab, at, host, mark) for at in COLLECTORS for host in ("web", "collector2")] == [True] * 4
@@ -68,7 +99,24 @@ def test_withdrawn_and_renewed_certificates_open_nothing_any_more_and_the_new_on
     assert {"order82.certificate", "log_forwarder.forwarding"} <= red(lab.look(["web"]))["web"]
     lab.do("web", f"seq -f 'number %.0f of {mark}' 1000 | systemd-cat -t probe")
 
-    lab.play("site.yml", "-e", "order82_certificate_renew_days=1000", "--limit", "web,collector2")
+    changed = {"collector1": "order82-front", "collector2": "order82-collect"}
+    runs = {at: lab.do(at, f"systemctl show -P InvocationID {unit}") for at, unit in changed.items()}
+    during = f"during-{mark}"
+    with numbered(lab, "web", during) as of_web, numbered(lab, "vault", during) as of_vault:
+        lab.play("site.yml", "-e", "order82_certificate_renew_days=1000", "--limit", "web,collector2")
+    for at, unit in changed.items():
+        assert lab.do(at, f"systemctl show -P InvocationID {unit}") != runs[at], f"{unit} on {at} did not change"
+    for host, [count] in {"web": of_web, "vault": of_vault}.items():
+        assert count > LEAST
+        for at in COLLECTORS:
+            words = ("records", "count", "system", "--host", host, "--matching", f"of {during}")
+            until(
+                HANG,
+                lambda at=at, host=host, words=words, count=count: (
+                    lab.order82(at, *map(shlex.quote, words))[host]["records"] == count
+                ),
+                f"{count} numbers of {host} on {at}, each as one record",
+            )
     assert lab.do("web", SHOWN) != before
     started = lab.do(
         "web",

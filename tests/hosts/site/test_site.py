@@ -4,13 +4,32 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 from pathlib import Path
 
 import pytest
 
 from ..conftest import Lab
+from ..drift import Drift, broken, red
 
 COLLECTORS = ("collector1", "collector2")
+EDITED, MANIFEST = "/etc/chrony/chrony.conf", "/var/lib/order82/manifest/time_sync.json"
+EDIT = f"""
+import base64, hashlib, json
+document = json.load(open("{MANIFEST}"))
+[entry] = [one for one in document["state"]["files"] if one["path"] == "{EDITED}"]
+text = open("{EDITED}", "rb").read() + b"# as root on the host likes it\\n"
+entry.update(content=base64.b64encode(text).decode(), sha256=hashlib.sha256(text).hexdigest())
+json.dump(document, open("{MANIFEST}", "w"), sort_keys=True)
+open("{EDITED}", "wb").write(text)
+"""
+EDITED_ALIKE = Drift(
+    {"web": f"cp -a {EDITED} {MANIFEST} /root && python3 -c {shlex.quote(EDIT)}"},
+    {
+        "web": f"cd /root && cp -a chrony.conf {EDITED} && cp -a time_sync.json {MANIFEST} && rm chrony.conf time_sync.json"
+    },
+    {"web": {"time_sync.as_laid_down"}},
+)
 MANAGED = (*COLLECTORS, "gateway", "vault", "web")
 
 
@@ -75,6 +94,12 @@ def test_waived_is_neither_passed_nor_failed_until_it_expires(
     assert provision["outcome"] == outcome
 
 
-def test_limited_inspection_says_so(lab: Lab, tmp_path: Path) -> None:
-    result = lab.inspect(tmp_path, "--limit", "web")
+def test_limited_inspection_says_so_and_sees_who_edits_manifest_and_file_alike(lab: Lab, tmp_path: Path) -> None:
+    """The host's own comparison finds nothing then: it is asked again, with what the controller would lay down."""
+    with broken(lab, EDITED_ALIKE):
+        result = lab.inspect(tmp_path, "--limit", "web")
     assert {one["host"] for one in result["results"]} == {"web"}
+    assert red(result) == EDITED_ALIKE.red
+    (one,) = [one for one in result["results"] if one["check"] == "time_sync.as_laid_down"]
+    assert any(EDITED in said for said in one["observed"]["differs"])
+    assert "-# as root on the host likes it" in one["observed"]["differences"][EDITED]

@@ -148,6 +148,6 @@ def test_who_is_no_gateway_tells_a_collector_of_no_translation(state_of):
 
 def test_a_class_is_no_matter_of_names_on_a_host(state_of):
     text = text_of(state_of("log_forwarder", "13"), "/etc/order82/forward/collector1.conf")
-    assert 'usePid="system"' in text
+    assert "procid" not in text, "what stands behind a [ in a sender's name"
     assert '$!_SYSTEMD_UNIT == ["order82-nat-record.service"' not in text, "this host is no gateway"
     assert 'set $.claims = "nat_mapping"' in text

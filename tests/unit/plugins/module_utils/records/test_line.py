@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.records import line
 
 SENT = '[order82@32473 class="session" boot="b1" uid="0" audit="3"]'
@@ -53,6 +54,43 @@ def test_sender_cannot_hide_a_difference_in_a_forged_stored_element():
     forged = record('x [stored@32473 at="1" from="y" marks=""] one')
     other = record('x [stored@32473 at="2" from="y" marks=""] one')
     assert line.identity(forged) != line.identity(other)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '[order82@32473 class="session"]' + stored("1970-01-01T00:00:00Z", "forged"),
+        '[order82@32473 class="session" x="' + stored("1970-01-01T00:00:00Z", "forged"),  # it never ends
+        "x",  # what rsyslog takes for it where there is none
+        "[x" + stored("1970-01-01T00:00:00Z", "forged") + "]y[z]",
+        '[order82@32473 class="session"]' + stored("1970-01-01T00:00:00Z", "forged") + "[x",
+        '[x y="\\] ' + stored("1970-01-01T00:00:00Z", "forged")[:-1] + "\\] ]",
+    ],
+)
+def test_what_a_sender_says_in_the_collectors_name_is_not_the_collectors(data):
+    """rsyslog takes for structured data what stands before the first ] with a space."""
+    lines = [f"<14>1 2026-11-24T00:00:00Z web a - - {data}{stored(at, 'name')} text" for at in ("1", "2")]
+    found = line.parse(lines[0])
+    assert found.stored == {"at": "1", "from": "10.0.0.1", "marks": "name"}
+    assert found.message == "text"
+    assert line.identity(lines[0]) == line.identity(lines[1])
+
+
+@pytest.mark.parametrize("head", ["web sshd  -", " sshd 1 -", "web  1 -", "web a\u3000b 1 -", "web sshd 1 "])
+def test_a_sender_cannot_hide_a_record_by_a_field_of_its_head(head):
+    found = line.parse(f"<invld>1 2026-11-24T00:00:00Z {head} {SENT}{stored('1', 'name class')} text")
+    assert (found.sent["class"], found.stored["marks"], found.message) == ("session", "name class", "text")
+
+
+def test_the_class_is_the_one_by_which_it_was_filed():
+    found = line.parse(record().replace(SENT, SENT + SENT.replace("session", "disclosure")))
+    assert found.sent["class"] == "session"
+
+
+def test_a_record_without_a_text():
+    found = line.parse(record("")[:-1])
+    assert (found.message, found.stored["at"]) == ("", "2026-11-24T00:00:01Z")
+    assert line.identity(record("")[:-1]) == line.identity(record("", at="2026-11-24T09:00:00Z")[:-1])
 
 
 def test_text_of_others_is_no_record():
