@@ -61,7 +61,7 @@ def test_a_flood_is_slowed_down_and_keeps_nobody_up(lab: Lab, mark: str) -> None
     message = f"<14>1 2026-11-24T00:00:00Z vault a - - - flood {mark} x".encode().hex()
     encoded = base64.b64encode(CLIENT).decode()
     lab.do("vault", f"echo {encoded} | base64 -d >/root/relp_client.py")
-    words = f"{COLLECTORS[COLLECTOR]} 2514 {' '.join(HOST_KEY)} $(yes '{message}*{SIZE}' | head -n {MESSAGES})"
+    words = f"{COLLECTORS[COLLECTOR]} 2514 {' '.join(HOST_KEY)} $(yes '{message}*{SIZE}' | head -n {MESSAGES} | paste -sd ' ')"
     lab.do(
         "vault",
         f'systemd-run --quiet --unit flood-{mark} -p StandardOutput=file:/root/flood sh -c "python3 /root/relp_client.py {words}"',
