@@ -9,6 +9,7 @@ last run began: a forwarder that fails at once, again and again, stays where it 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 
@@ -74,7 +75,24 @@ def options(parser):
     back.add_argument("state", help="the forwarder's cursor file")
     back.add_argument("--entries", type=int, required=True, help="how many journal entries to go back at the most")
     back.set_defaults(run=command)
-    return [back]
+    guard = verbs.add_parser("guard", help="hold back who fills the journal for all (a service)")
+    guard.add_argument("--let-go", action="store_true", help="after it: whom it held goes on")
+    guard.set_defaults(run=_later("command_guard"))
+    named = verbs.add_parser("administrators", help="before it: read whom it never holds, from the rules of sudo")
+    named.set_defaults(run=_later("command_administrators"))
+    release = verbs.add_parser("release", help="let an account go on that is held, and begin its day anew")
+    release.add_argument("account", help="its name or number")
+    release.set_defaults(run=_later("command_release"))
+    return [back, guard, named, release]
+
+
+def _later(name):
+    """A command whose code is read when it is asked for: a forwarder that starts needs none of it."""
+
+    def run(arguments):
+        return getattr(importlib.import_module(".crowding.commands", __package__), name)(arguments)
+
+    return run
 
 
 def command(arguments):

@@ -20,6 +20,7 @@ MODULES = {
     "bans": ("bans",),
     "certificates": ("certificate", "admission"),
     "clock": ("clock",),
+    "crowding": ("crowding",),
     "files": ("file",),
     "firewall": ("firewall", "firewall_around"),
     "forwarding": ("forwarding", "record_listener"),

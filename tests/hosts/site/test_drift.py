@@ -30,6 +30,11 @@ DRIFTS = {
         {"web": "systemctl enable order82-config.service"},
         {"web": {"log_forwarder.recorders", "log_forwarder.as_laid_down"}},
     ),
+    "guard of the journal stopped": Drift(
+        {"vault": "systemctl stop order82-journal.service"},
+        {"vault": "systemctl start order82-journal.service"},
+        {"vault": {"log_forwarder.crowding", "log_forwarder.as_laid_down"}},
+    ),
     "attribute cleared": Drift(
         {"collector1": f"chattr -i {DAY}/web.log"},
         {"collector1": f"chattr +i {DAY}/web.log"},
