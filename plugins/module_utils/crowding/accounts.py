@@ -154,6 +154,7 @@ def write_administrators(path=ADMINISTRATORS, rules=_RULES):
         os.unlink(path)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
+        os.fchmod(fd, 0o640)  # a unit's umask is its own
         with contextlib.suppress(KeyError):
             os.fchown(fd, 0, grp.getgrnam(USER).gr_gid)
         json.dump({"stamps": seen, "accounts": names}, file)

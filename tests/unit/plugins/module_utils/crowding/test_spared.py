@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 
 import pytest
@@ -41,8 +42,13 @@ def test_what_root_read_is_what_the_guard_gets(tmp_path):
     (tmp_path / "rules.d/ops").write_text("ops ALL=(ALL) NOPASSWD: ALL\n")
     (tmp_path / "rules").write_text("%root ALL=(ALL) ALL\nanna ALL=ALL\n")
     left = str(tmp_path / "left")
-    for _time in range(2):  # what an earlier start left is replaced
-        names = accounts.write_administrators(left, (str(tmp_path / "rules"), str(tmp_path / "rules.d")))
+    before = os.umask(0o077)  # the unit's
+    try:
+        for _time in range(2):  # what an earlier start left is replaced
+            names = accounts.write_administrators(left, (str(tmp_path / "rules"), str(tmp_path / "rules.d")))
+    finally:
+        os.umask(before)
+    assert os.stat(left).st_mode & 0o777 == 0o640  # the guard reads it by its group
     assert names == ["anna", "ops", "root"]
     assert accounts.administrators(left) == (accounts.stamps(), names)
 
