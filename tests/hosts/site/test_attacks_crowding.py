@@ -14,7 +14,7 @@ from ..drift import Drift
 
 HOSTS = {"web": "--system", "vault": ""}
 """Debian 12, with an account whose entries are among those of all; and Debian 13, with one that journald gives a file."""
-ACCOUNT = "order82-test-crowder"
+ACCOUNT = "crowder"  # one of order82-* would be spared
 UNIT = "order82-journal.service"
 SETTINGS = "/etc/order82/journal.json"
 STATE = "/var/lib/order82-journal/state.json"
