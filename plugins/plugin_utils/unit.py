@@ -30,7 +30,7 @@ def read_unit(value: object, law: Law) -> Unit:
     """Check the variable C(order82_unit).
 
     :param value: {name, types: [...], services: [...]}.
-    :raises DataError: a key, type or service is unknown, or no type is named.
+    :raises DataError: a key, type or service is unknown, no type is named, or one says not what it offers.
     """
     if not value:
         raise DataError(
@@ -46,6 +46,13 @@ def read_unit(value: object, law: Law) -> Unit:
     services = names(entry["services"], f"{WHERE}.services")
     for service in services:
         refuse_value(service, f"{WHERE}.services", "service", law.services)
+    for kind in types:
+        wanted = law.must_say.get(kind, ())
+        if wanted and not set(wanted) & set(services):
+            raise DataError(
+                f"{WHERE}.services says nothing of what the unit offers as {kind}; name what it offers of: "
+                f"{', '.join(wanted[:-1])}; or {wanted[-1]} if it {law.services[wanted[-1]]['en']}"
+            )
     return Unit(words(entry["name"], f"{WHERE}.name"), types, services)
 
 
