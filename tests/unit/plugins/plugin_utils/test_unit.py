@@ -68,6 +68,25 @@ def test_none_of_them_is_said_expressly(law):
     ]
 
 
+def test_an_overlay_is_switched_off_with_a_reason(law):
+    profile = {"name": "x", "types": ["public_venue"], "services": [], "overlays_off": {"csl": "a closed network"}}
+    assert read_unit(profile, law, ["csl"]).overlays_off == {"csl": "a closed network"}
+
+
+@pytest.mark.parametrize(
+    ("off", "sentence"),
+    [
+        ({"csl": ""}, "reason for 'csl' is \"\"; write a text"),
+        ({"cls": "x"}, 'unknown overlay "cls"; there are: csl'),
+        (["csl"], "write a mapping from an overlay to the reason"),
+    ],
+)
+def test_not_without_one(law, off, sentence):
+    with pytest.raises(DataError, match=r"order82_unit\.overlays_off") as refused:
+        read_unit({"name": "x", "types": ["public_venue"], "services": [], "overlays_off": off}, law, ["csl"])
+    assert sentence in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("profile", "sentence"),
     [
