@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.documents import ROOT, DataError
 from ..plugin_utils.inspection import make_case
-from ..plugin_utils.judge import Case, judge
+from ..plugin_utils.judge import ALARMS, Case, judge
 from ..plugin_utils.render_html import render_html
 from ..plugin_utils.render_json import render_json
 from ..plugin_utils.render_junit import render_junit
@@ -24,6 +24,7 @@ SENTENCES = 100
 """So many problems are listed on the terminal; the report has all of them."""
 CHARACTERS = 2000
 """So much of each: the report has the whole."""
+BESIDE = "Beside Order 82, not required by it, the exit code is the same / 第82号令之外（非其要求，不影响退出码）:"
 
 
 def default_directory() -> Path:
@@ -35,6 +36,26 @@ def lines(alarms: Sequence[Mapping[str, str]]) -> list[str]:
     """What a terminal is told of the problems: one line each."""
     told = [f"- {one_line(alarm['en'], CHARACTERS)}" for alarm in alarms[:SENTENCES]]
     return told + ([f"- and {len(alarms) - SENTENCES} more, see the report"] if len(alarms) > SENTENCES else [])
+
+
+def lines_beside(overlays: Sequence[Mapping]) -> list[str]:
+    """What a terminal is told of the rules beside the order, in en and zh: what does not hold, and what people show."""
+    told = []
+    for overlay in overlays:
+        for finding in overlay["findings"]:
+            if finding["outcome"] in ALARMS:
+                words = ALARMS[finding["outcome"]]
+                why = [text for text in (finding["reason"], finding["mend"]) if text]
+                for mark, language, colon in (("-", "en", ": "), (" ", "zh", "：")):
+                    said = " ".join(text[language] for text in why)
+                    line = f"{overlay['id']}.{finding['id']} {words[language]}{colon}{said}"
+                    told.append(f"{mark} {one_line(line, CHARACTERS)}")
+        shown = [finding["id"] for finding in overlay["findings"] if finding["outcome"] == "manual"]
+        if shown:
+            told.append(f"- {overlay['id']}: people show (人工出示): {', '.join(shown)}")
+        if overlay["off"]:
+            told.append(f"- {overlay['id']} is off (未查看): {one_line(overlay['off'], CHARACTERS)}")
+    return [BESIDE, *told] if told else []
 
 
 class ActionModule(ActionBase):
@@ -71,6 +92,8 @@ class ActionModule(ActionBase):
         path = None if self._task.check_mode else self._write(result, directory)
         where = f"The report is {path / 'index.html'}" if path else "In check mode no report is written"
         alarms = summary["alarms"]
+        for line in lines_beside(result["overlays"]):
+            self._display.display(line, stderr=True)
         answer = {"changed": False, "path": str(path) if path else None, "problems": len(alarms)}
         if summary["ok"]:
             return {**answer, "msg": f"{where}.", "_ansible_verbose_always": True}

@@ -14,6 +14,7 @@ description:
   - Writes C(result.json), C(index.html) and C(junit.xml) into a new folder named after the time (UTC), whole or not at
     all, and lets the link C(latest) beside it point there.
   - Works on the controller only; no host is touched. Run it once for all hosts.
+  - What other rules ask for (C(law/overlays)) has a part of its own in the report, and decides nothing.
   - Fails after writing if a check is V(fail), V(error) or V(not_run), or if a provision that applies is carried out by
     nobody, with one sentence for each.
 version_added: 0.1.0
@@ -24,7 +25,9 @@ options:
     type: str
     required: true
   unit:
-    description: Who is bound, with the keys C(name), C(types) and C(services); usually the variable C(order82_unit).
+    description:
+      - Who is bound, with the keys C(name), C(types) and C(services); usually the variable C(order82_unit).
+      - C(overlays_off) maps an overlay that is not to be looked at to the reason.
     type: dict
     required: true
   waivers:

@@ -164,7 +164,7 @@ def _check(entry: object, role: str, provable: Mapping[str, Provision], where: s
         proves,
         observer,
         arguments,
-        _expect(entry["expect"], observer, where),
+        read_expect(entry["expect"], observer, where),
         _when(entry["when"], where) if "when" in entry else None,
         refuse_value(entry["severity"], where, "severity", SEVERITIES),
         both_languages(entry["why"], f"{where}, why"),
@@ -194,7 +194,11 @@ def _observe(observe: object, where: str) -> tuple[str, dict[str, object]]:
     return observer, dict(arguments)
 
 
-def _expect(expect: object, observer: str, where: str) -> dict[str, dict[str, object]]:
+def read_expect(expect: object, observer: str, where: str) -> dict[str, dict[str, object]]:
+    """Give back what is expected of an observer's facts.
+
+    :raises DataError: a fact or comparison is unknown, or the two do not fit each other or the value.
+    """
     if not isinstance(expect, Mapping) or not expect:
         raise DataError(f"{where} expects nothing; write expect as {{fact: {{comparison: value}}}}")
     facts = OBSERVERS[observer].facts

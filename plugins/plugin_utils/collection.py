@@ -12,6 +12,7 @@ from pathlib import Path
 from .checks import SITE_ROLE, Check, load_checks, load_roles
 from .documents import ROOT, DataError, parse_yaml, read_text
 from .law import load_law
+from .overlays import Overlay, load_overlays
 from .site_table import load_site
 from .state import load_states
 
@@ -32,6 +33,15 @@ def role_checks() -> dict[str, list[Check]]:
     :raises DataError: an entry in one of the files is not understood.
     """
     return load_roles(law())
+
+
+@functools.cache
+def overlays() -> list[Overlay]:
+    """The findings beside the order: law/overlays.
+
+    :raises DataError: an entry in one of the files is not understood.
+    """
+    return load_overlays(law(), role_checks())
 
 
 def all_checks(extra_checks: Path | None = None) -> dict[str, list[Check]]:

@@ -76,12 +76,12 @@ def expected_cell(result: Mapping) -> str:
     )
 
 
-def observed_cell(result: Mapping) -> str:
-    """What was observed: the facts that the check is about, and the rest behind a click."""
+def observed_cell(result: Mapping, *, whole: bool = False) -> str:
+    """What was observed: the facts that the check is about, and the rest behind a click; C(whole): all of it open."""
     facts = result["observed"]
     if facts is None:
         return '<span class="dim">\u2014</span>'
-    about = {one["fact"]: "" for one in result["expected"]}
+    about = {one["fact"]: "" for one in result["expected"]} | (dict.fromkeys(facts, "") if whole else {})
     about.update({one["fact"]: " no" for one in result["expected"] if one["holds"] is False})
     rest = "".join(_fact(fact, value) for fact, value in facts.items() if fact not in about)
     more = f'<details class="more"><summary>{inline("其余", "more")}</summary>{rest}</details>' if rest else ""

@@ -38,6 +38,7 @@ p { margin:6px 0; } ul, ol { margin:8px 0 0; padding-left:24px; } li { margin:4p
 .loud a { color:var(--not_run); font-weight:650; } .loud ul { list-style:none; padding:0; }
 .loud li { display:grid; grid-template-columns:190px 1fr; border-top:1px solid #ecdcb0; padding:4px 0; margin:0; }
 .loud li a { grid-row:1 / span 2; } .loud li span { grid-column:2; }
+.beside { border-left:8px solid var(--manual); } .beside .count { max-width:230px; }
 .alarm { border:2px solid var(--fail); background:#fef6f5; }
 .scroll { overflow-x:auto; }
 table { width:100%; border-collapse:collapse; margin:8px 0; font-size:13.5px; background:#fff; }

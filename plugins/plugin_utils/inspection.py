@@ -48,9 +48,10 @@ def make_case(
     runs = {str(host): read_run(result) for host, result in observed.items()}
     started = [_moment(result.get("started")) for result in observed.values() if isinstance(result, Mapping)]
     roles = roles_by_host(collection.site_table(site) if site else collection.site_table(), groups)
+    overlays = collection.overlays()
     return Case(
         law,
-        read_unit(unit, law),
+        read_unit(unit, law, [overlay.id for overlay in overlays]),
         checks,
         {host: roles[host] for host in match_hosts(INSPECTED, groups)},
         runs,
@@ -58,6 +59,7 @@ def make_case(
         collection.version(),
         min((moment for moment in started if moment), default=finished),
         finished,
+        overlays,
     )
 
 

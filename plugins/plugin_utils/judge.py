@@ -10,6 +10,7 @@ from typing import NamedTuple
 from .checks import SITE_ROLE, Check
 from .law import Law
 from .outcomes import OUTCOMES, HostRun, both, judge_check
+from .overlays import Overlay, judge_overlay
 from .provisions import QUIET, Evidence, judge_provision
 from .unit import Unit
 from .waivers import Waiver
@@ -40,6 +41,7 @@ class Case(NamedTuple):
     collection: str
     started: datetime.datetime
     finished: datetime.datetime
+    overlays: Sequence[Overlay] = ()
 
 
 def judge(case: Case) -> dict:
@@ -70,6 +72,7 @@ def judge(case: Case) -> dict:
             for host, run in case.runs.items()
         ],
         "provisions": provisions,
+        "overlays": [judge_overlay(overlay, case.unit, results, carried) for overlay in case.overlays],
         "results": results,
         "waivers": _waivers(case, results),
         "summary": _summary(case, provisions, by_host, left_out),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,13 +53,18 @@ class Provision(NamedTuple):
 
 
 class Law(NamedTuple):
-    """The whole law. C(files) has the SHA-256 of each file that it was read from."""
+    """The whole law.
+
+    C(must_say): for a unit type, the services of which a unit of this type names at least one.
+    C(files): the SHA-256 of each file that it was read from.
+    """
 
     order: int
     title: dict[str, str]
     unit_types: dict[str, dict[str, str]]
     services: dict[str, dict[str, str]]
     provisions: dict[str, Provision]
+    must_say: dict[str, tuple[str, ...]]
     files: dict[str, str]
 
 
@@ -91,14 +96,15 @@ def _law(law: object, application: object, files: dict[str, str]) -> Law:
         for name, text in _mapping(top["unit_types"], f"{where}, unit_types").items()
     }
     clauses = _provisions(top["provisions"], unit_types, where)
-    services, needs, measures, manual = _application(application, clauses)
+    services, needs, must_say, measures, manual = _application(application, clauses, unit_types)
     provisions = {
         name: clause._replace(
             services=tuple(needs.get(name, ())), measures=measures.get(name, ()), show=manual.get(name)
         )
         for name, clause in clauses.items()
     }
-    return Law(top["order"], both_languages(top["title"], f"{where}, title"), unit_types, services, provisions, files)
+    title = both_languages(top["title"], f"{where}, title")
+    return Law(top["order"], title, unit_types, services, provisions, must_say, files)
 
 
 def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -> dict[str, Provision]:
@@ -132,19 +138,19 @@ def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -
     return found
 
 
-def _application(application: object, clauses: Mapping[str, Provision]) -> tuple[dict, dict, dict, dict]:
+def _application(
+    application: object, clauses: Mapping[str, Provision], unit_types: Mapping[str, object]
+) -> tuple[dict, dict, dict, dict, dict]:
     where = "law/application.yml"
-    top = refuse_keys(application, where, ("services", "measures", "manual"))
+    top = refuse_keys(application, where, ("services", "must_say", "measures", "manual"))
     binding = [name for name, clause in clauses.items() if clause.binds_units]
-    services: dict[str, dict[str, str]] = {}
-    needs: dict[str, list[str]] = {}
-    for name, entry in _mapping(top["services"], f"{where}, services").items():
-        here = f"{where}, service '{name}'"
-        refuse_keys(entry, here, (*LANGUAGES, "provisions"))
-        services[name] = both_languages({language: entry[language] for language in LANGUAGES}, here)
-        for provision in names(entry["provisions"], f"{here}, provisions"):
-            refuse_value(provision, here, "provision that binds a unit", binding)
-            needs.setdefault(provision, []).append(name)
+    services, needs = _services(_mapping(top["services"], f"{where}, services"), binding, where)
+    must_say: dict[str, tuple[str, ...]] = {}
+    for kind, wanted in _mapping(top["must_say"], f"{where}, must_say").items():
+        refuse_value(kind, f"{where}, must_say", "unit type", unit_types)
+        must_say[kind] = names(wanted, f"{where}, must_say '{kind}'")
+        for service in must_say[kind]:
+            refuse_value(service, f"{where}, must_say '{kind}'", "service", services)
     measures: dict[str, tuple[str, ...]] = {}
     for provision, roles in _mapping(top["measures"], f"{where}, measures").items():
         refuse_value(provision, f"{where}, measures", "provision that binds a unit", binding)
@@ -153,7 +159,29 @@ def _application(application: object, clauses: Mapping[str, Provision]) -> tuple
     for provision, text in _mapping(top["manual"], f"{where}, manual").items():
         refuse_value(provision, f"{where}, manual", "provision that binds a unit", binding)
         manual[provision] = both_languages(text, f"{where}, manual '{provision}'")
-    return services, needs, measures, manual
+    return services, needs, must_say, measures, manual
+
+
+def _services(entries: Mapping[str, object], binding: Sequence[str], where: str) -> tuple[dict, dict]:
+    """The services in words, and for each provision those that make it apply: they name it, or imply one that does."""
+    services: dict[str, dict[str, str]] = {}
+    named: dict[str, tuple[str, ...]] = {}
+    implied: dict[str, tuple[str, ...]] = {}
+    for name, written in entries.items():
+        here = f"{where}, service '{name}'"
+        entry = refuse_keys(written, here, (*LANGUAGES, "provisions"), ("implies",))
+        services[name] = both_languages({language: entry[language] for language in LANGUAGES}, here)
+        named[name] = names(entry["provisions"], f"{here}, provisions")
+        implied[name] = names(entry.get("implies", []), f"{here}, implies")
+        for provision in named[name]:
+            refuse_value(provision, here, "provision that binds a unit", binding)
+    needs: dict[str, list[str]] = {}
+    for name, others in implied.items():
+        for other in others:
+            refuse_value(other, f"{where}, service '{name}', implies", "service", services)
+        for provision in dict.fromkeys((*named[name], *(one for other in others for one in named[other]))):
+            needs.setdefault(provision, []).append(name)
+    return services, needs
 
 
 def _mapping(value: object, where: str) -> Mapping[str, object]:

@@ -56,17 +56,7 @@ def judge_check(check: Check, host: str, run: HostRun, waiver: Waiver | None, to
     resolved = as_written(check)._replace(**(changes or {}))
     expect = resolved.expect
     seen = run.seen.get(check.id, Seen(None, None, None))
-    expected = [
-        {
-            "fact": fact,
-            "comparison": comparison,
-            "value": value,
-            "holds": None,
-            "words": in_words(fact, comparison, value),
-        }
-        for fact, comparisons in expect.items()
-        for comparison, value in comparisons.items()
-    ]
+    expected = expectations(expect)
     outcome, message = _outcome(check, run, resolved if changes is not None else None, seen, expected)
     result = {
         "check": check.id,
@@ -83,6 +73,21 @@ def judge_check(check: Check, host: str, run: HostRun, waiver: Waiver | None, to
         "waiver": None,
     }
     return _waived(result, waiver, today) if waiver else result
+
+
+def expectations(expect: Mapping[str, Mapping[str, object]]) -> list[dict]:
+    """What is expected, one entry of C(expected) in result.json for each comparison; none was made yet."""
+    return [
+        {
+            "fact": fact,
+            "comparison": comparison,
+            "value": value,
+            "holds": None,
+            "words": in_words(fact, comparison, value),
+        }
+        for fact, comparisons in expect.items()
+        for comparison, value in comparisons.items()
+    ]
 
 
 def _outcome(check: Check, run: HostRun, resolved: Resolved | None, seen: Seen, expected: list[dict]) -> tuple:
@@ -108,11 +113,14 @@ def _outcome(check: Check, run: HostRun, resolved: Resolved | None, seen: Seen, 
         return "error", both(f"无法查看：{reason}", f"It could not be looked at: {reason}")
     if seen.facts is None:
         return "not_run", both("主机没有返回此项的观察结果。", "The host brought back no observation for it.")
-    return _compared(seen.facts, expected)
+    return compared(seen.facts, expected)
 
 
-def _compared(facts: Mapping[str, object], expected: list[dict]) -> tuple:
-    """Compare fact by fact, and mark in C(expected) which hold."""
+def compared(facts: Mapping[str, object], expected: list[dict]) -> tuple[str, dict[str, str] | None]:
+    """Compare fact by fact, and mark in C(expected) which hold.
+
+    :return: C(pass), C(fail) or C(error), and why it does not pass.
+    """
     missed, broken = [], []
     for one in expected:
         fact = one["fact"]

@@ -161,7 +161,7 @@ def _by_checks(decided: str, ran: Sequence[Mapping[str, object]], left_out: Sequ
             f"Passed by all that ran: {len(checks)} checks on {len(hosts)} hosts.",
         )
     verb = {
-        "fail": both("未通过", "not passed"),
+        "fail": both("不通过", "not passed"),
         "error": both("无法判断", "not to be judged"),
         "not_run": both("未执行", "not run"),
         "waived": both("已豁免", "waived"),

@@ -26,6 +26,11 @@ _STATES = {
     "unreachable": ("未能连接", "not reached"),
     "broken": ("检查程序出错", "could not be observed"),
 }
+_WORDS_SEEN = {
+    "text": ("原文", "its own words, read in a copy"),
+    "quoted": ("转引", "as others quote it"),
+    "reported": ("转述，原文未见", "as others report it; its words were not seen"),
+}
 _WAIVERS = {"active": ("生效", "in force"), "expired": ("已到期", "expired"), "unused": ("未使用", "not needed")}
 _HOST, _OUTCOME, _STATE, _REASON = ("主机", "Host"), ("结果", "Outcome"), ("状态", "State"), ("原因", "Reason")
 _NONE = "\u2014"
@@ -41,6 +46,7 @@ def render_html(result: Mapping) -> str:
         _no_check_yet(result),
         _alarms(result),
         _provisions(result),
+        *(_overlay(overlay) for overlay in result["overlays"]),
         _waivers(result),
         _hosts(result),
     ]
@@ -168,11 +174,71 @@ def _provisions(result: Mapping) -> str:
         by_check.setdefault(one["check"], []).append(one)
     checks = {name: _check(name, results) for name, results in by_check.items()}
     hosts = {name: {one["host"] for one in results} for name, results in by_check.items()}
-    rows = "".join(_provision(one, checks, hosts) for one in result["provisions"])
+    beside: dict[str, list] = {}
+    for overlay in result["overlays"]:
+        for finding in overlay["findings"]:
+            for provision in finding["beside"]:
+                beside.setdefault(provision, []).append(_beside(overlay, finding))
+    rows = "".join(_provision(one, checks, hosts, beside.get(one["id"], ())) for one in result["provisions"])
     return section(("逐条结果", "Provision by provision"), rows)
 
 
-def _provision(one: Mapping, checks: Mapping[str, str], hosts: Mapping[str, set]) -> str:
+def _beside(overlay: Mapping, finding: Mapping) -> str:
+    """A line in a provision's row that leads to what another rule asks beside it."""
+    name = f"{overlay['id']}.{finding['id']}"
+    return (
+        f'<div class="dim">{inline("另有规定（非第82号令所要求）", "Beside it, not required by Order 82")}: '
+        f'<a href="#{text(name)}">{text(name)}</a> {mark(finding["outcome"])}</div>'
+    )
+
+
+def _overlay(overlay: Mapping) -> str:
+    """Another rule's findings, in a part of their own."""
+    title = overlay["title"]
+    note = two(
+        "以下各项非第82号令所要求：不影响上文结论，也不影响退出码。",
+        "Order 82 requires none of these: the verdict above and the exit code are the same with and without them.",
+    )
+    off = (
+        f'<p class="no">{inline("未查看，理由", "Not looked at, because")}: {text(overlay["off"])}</p>'
+        if overlay["off"]
+        else ""
+    )
+    sources = "".join(f"<li>{text(one['at'])}{two(one['zh'], one['en'])}</li>" for one in overlay["sources"])
+    return section(
+        (f"第82号令之外：{title['zh']}", f"Beside Order 82: {title['en']}"),
+        f"{note}<p>{inline('施行', 'In force from')} {text(overlay['in_force'])}</p>{off}"
+        + "".join(_finding(overlay, finding) for finding in overlay["findings"])
+        + f'<details class="more"><summary>{inline("所见文本与来源", "What of its text was seen, and where")}</summary>'
+        f"{both(overlay['seen'])}<ul>{sources}</ul></details>",
+        "beside",
+    )
+
+
+def _finding(overlay: Mapping, finding: Mapping) -> str:
+    opened = " open" if finding["outcome"] in _BAD else ""
+    todo = "".join(f'<div class="show">{both(finding[key])}</div>' for key in ("show", "mend") if finding[key])
+    rows = [
+        (
+            text(one["host"]),
+            f"<code>{text(one['check'])}</code>{mark(one['outcome'])}",
+            expected_cell(one),
+            observed_cell(one, whole=True) + _message(one | {"waiver": None}),
+        )
+        for one in sorted(finding["results"], key=lambda one: one["outcome"] not in _BAD)
+    ]
+    heads = (_HOST, ("检查项", "Check"), ("应为", "Expected"), ("实际", "Observed"))
+    name = text(f"{overlay['id']}.{finding['id']}")
+    return (
+        f'<details class="provision"{opened}><summary><span class="id" id="{name}">'
+        f"{text(finding['id'])}</span>{mark(finding['outcome'])}<span>{both(finding['asks'])}</span>"
+        f'<span class="count">{both(finding["place"])}</span></summary><div><p>{both(finding["reason"])}</p>{todo}'
+        f'<div class="dim">{inline("所列文字", "Words")}: {inline(*_WORDS_SEEN[finding["seen"]])}</div>'
+        f"{table(heads, rows) if rows else ''}</div></details>"
+    )
+
+
+def _provision(one: Mapping, checks: Mapping[str, str], hosts: Mapping[str, set], beside: Sequence[str]) -> str:
     mine = [name for name in one["checks"] if name in checks]
     seen = set().union(*(hosts[name] for name in mine))
     count = two(f"{len(mine)} 项检查 · {len(seen)} 台主机", f"{len(mine)} checks, {len(seen)} hosts") if mine else ""
@@ -182,7 +248,7 @@ def _provision(one: Mapping, checks: Mapping[str, str], hosts: Mapping[str, set]
         f'<details class="provision" id="{text(one["id"])}"{opened}><summary>'
         f'<span class="id">{text(one["id"])}</span>{mark(one["outcome"])}<span>{two(one["zh"], one["en"])}</span>'
         f'<span class="count">{count}</span></summary><div><p>{both(one["reason"])}</p>{show}'
-        f"{''.join(checks[name] for name in mine)}</div></details>"
+        f"{''.join(beside)}{''.join(checks[name] for name in mine)}</div></details>"
     )
 
 
@@ -272,7 +338,8 @@ def _hosts(result: Mapping) -> str:
 
 
 def _footer(result: Mapping) -> str:
-    files = "<br>".join(f"{text(name)} SHA-256 {text(digest)}" for name, digest in result["law"]["files"].items())
+    read = result["law"]["files"] | {f"law/overlays/{one['id']}.yml": one["sha256"] for one in result["overlays"]}
+    files = "<br>".join(f"{text(name)} SHA-256 {text(digest)}" for name, digest in read.items())
     machine = inline("同一结果的机器可读形式", "the same result for machines")
     return (
         f"<footer>order82.baseline {text(result['collection'])} \u00b7 {machine}: result.json, junit.xml<br>{files}"

@@ -3,20 +3,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-from .documents import DataError, names, refuse_keys, refuse_value, words
+from .documents import DataError, brief, names, refuse_keys, refuse_value, words
 from .law import EVERYONE, Law, Provision
 
 WHERE = "order82_unit"
 
 
 class Unit(NamedTuple):
-    """The unit that the law binds: its name, its types by article 18 and the services it offers."""
+    """The unit that the law binds: its name, its types by article 18 and the services it offers.
+
+    C(overlays_off): for an overlay that is not to be looked at, why.
+    """
 
     name: str
     types: tuple[str, ...]
     services: tuple[str, ...]
+    overlays_off: Mapping[str, str] = MappingProxyType({})
 
 
 class Binding(NamedTuple):
@@ -26,18 +32,19 @@ class Binding(NamedTuple):
     reason: dict[str, str]
 
 
-def read_unit(value: object, law: Law) -> Unit:
+def read_unit(value: object, law: Law, overlays: Iterable[str] = ()) -> Unit:
     """Check the variable C(order82_unit).
 
-    :param value: {name, types: [...], services: [...]}.
-    :raises DataError: a key, type or service is unknown, or no type is named.
+    :param value: {name, types: [...], services: [...]}, and overlays_off: {overlay: reason} where there is any.
+    :param overlays: the ids of the overlays there are.
+    :raises DataError: a key, type, service or overlay is unknown, no type is named, or one says not what it offers.
     """
     if not value:
         raise DataError(
             f"{WHERE} is not set; say in group_vars/all.yml who the law binds: "
             "{name: ..., types: [" + ", ".join(law.unit_types) + "], services: []}"
         )
-    entry = refuse_keys(value, WHERE, ("name", "types", "services"))
+    entry = refuse_keys(value, WHERE, ("name", "types", "services"), ("overlays_off",))
     types = names(entry["types"], f"{WHERE}.types")
     if not types:
         raise DataError(f"{WHERE}.types is empty; name at least one of: {', '.join(law.unit_types)}")
@@ -46,7 +53,26 @@ def read_unit(value: object, law: Law) -> Unit:
     services = names(entry["services"], f"{WHERE}.services")
     for service in services:
         refuse_value(service, f"{WHERE}.services", "service", law.services)
-    return Unit(words(entry["name"], f"{WHERE}.name"), types, services)
+    for kind in types:
+        wanted = law.must_say.get(kind, ())
+        if wanted and not set(wanted) & set(services):
+            raise DataError(
+                f"{WHERE}.services says nothing of what the unit offers as {kind}; name what it offers of: "
+                f"{', '.join(wanted[:-1])}; or {wanted[-1]} if it {law.services[wanted[-1]]['en']}"
+            )
+    return Unit(
+        words(entry["name"], f"{WHERE}.name"), types, services, _overlays_off(entry.get("overlays_off", {}), overlays)
+    )
+
+
+def _overlays_off(written: object, overlays: Iterable[str]) -> dict[str, str]:
+    here = f"{WHERE}.overlays_off"
+    if not isinstance(written, Mapping):
+        raise DataError(f"{here} is {brief(written)}; write a mapping from an overlay to the reason why it is off")
+    return {
+        refuse_value(name, here, "overlay", overlays): words(reason, f"{here}, reason for '{name}'")
+        for name, reason in written.items()
+    }
 
 
 def binding(provision: Provision, unit: Unit, law: Law) -> Binding:

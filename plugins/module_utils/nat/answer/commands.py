@@ -45,7 +45,7 @@ def options(parser):
     """
     parser.set_defaults(run=command)
     parser.add_argument("--case", help="number of the case / 案件编号")
-    parser.add_argument("--basis", help="legal basis: the law and the letter that asks / 法律依据")
+    parser.add_argument("--basis", help="the statute, and the notice to obtain evidence with its number / 法律依据")
     parser.add_argument("--officer", action="append", metavar="NAME", help="who asks, with number; twice / 两名民警")
     parser.add_argument("--address", help="public address / 公网地址")
     parser.add_argument("--port", help="public port; with ICMP the identifier; all if left out / 端口")

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may be told, and the record of it: article 16 of Order No. 82, and article 4 for those whose records they are."""
+"""Who may be told, and the record of it: article 4 of Order No. 82, for those whose records they are.
+
+Article 16 lets nobody have a person's data: it is about inspections. What lets them is a statute (Data Security Law,
+article 35) and a paper under it. Two officers are asked for as article 16 asks for two inspectors.
+"""
 
 from __future__ import annotations
 
@@ -36,18 +40,18 @@ def warrant(case, basis, officers):
     """Check what authorises a question.
 
     :param str case: the number of the case.
-    :param str basis: the law and the letter that ask for it.
+    :param str basis: the statute, and the paper under it that asks: a notice to obtain evidence, with its number.
     :param list officers: at least two different people, by name and number.
     :raises RefusedError: something is missing.
     """
     for name, value in (("--case", case), ("--basis", basis), *(("--officer", one) for one in officers or ())):
         if not value or not value.strip():
-            raise RefusedError("%s is missing: nobody is told without it (article 16)" % name)
+            raise RefusedError("%s is missing: nobody is told without it" % name)
         if len(value) > _MOST or not value.isprintable():
             raise RefusedError("%s must be one line of at most %d characters" % (name, _MOST))
     named = {" ".join(one.split()) for one in officers or ()}
     if len(named) < OFFICERS:
-        raise RefusedError("--officer must be given for two different people, with name and number (article 16)")
+        raise RefusedError("--officer must be given for two different people, with name and number")
     return Warrant(case.strip(), basis.strip(), tuple(sorted(named)))
 
 

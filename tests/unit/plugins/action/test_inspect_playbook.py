@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from inspecting import HERE, Inspection, check
+from inspecting import HERE, UNIT, Inspection, check
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,29 @@ def test_in_order_is_exit_code_0_and_the_path_is_said(limited):
     assert limited.result["summary"]["ok"] is True
     assert "The report is" in limited.output
     assert "changed=0" in limited.output
+
+
+def test_what_the_order_does_not_require_is_told_and_decides_nothing(limited):
+    """Nobody keeps records there: the six months read fail, in both languages, and the exit code is 0."""
+    law, order176 = limited.result["overlays"]
+    assert law["findings"][0]["outcome"] == "fail"
+    told = " ".join(limited.output.split())
+    assert (
+        "Beside Order 82, not required by it, the exit code is the same / 第82号令之外（非其要求，不影响退出码）"
+        in told
+    )
+    assert "- cybersecurity_law.network_logs fails: Nobody does this" in told
+    assert "cybersecurity_law.network_logs 不通过：没有任何主机承担" in told
+    assert "- order176: people show (人工出示): vulnerabilities" in told
+    assert len(order176["findings"]) > 1
+
+
+def test_an_overlay_is_off_by_the_units_profile(tmp_path):
+    unit = {**UNIT, "overlays_off": {"cybersecurity_law": "a closed network", "order176": "the same"}}
+    run = Inspection(tmp_path, {"here": HERE}, [check("good", "/")], order82_unit=unit)
+    assert run.code == 0
+    assert [one["off"] for one in run.result["overlays"]] == ["a closed network", "the same"]
+    assert "- cybersecurity_law is off (未查看): a closed network" in run.output
 
 
 def test_a_limit_judges_only_those_hosts(limited):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -51,14 +52,15 @@ def test_manual_provisions_say_what_to_show_and_no_other_does(law):
         "art6",
         "art7-4",
         "art12",
-        "art16",
+        "art16-attendance",
+        "art16-rectification",
     }
     assert "GA" in law.provisions["art12"].show["en"]
 
 
 def test_the_hash_says_which_text_was_read(law, folder):
     assert load_law(folder).files == law.files
-    spoil(folder, "order82.yml", "Purpose and basis.", "Basis and purpose.")
+    spoil(folder, "order82.yml", "Purpose and basis:", "Basis and purpose:")
     assert load_law(folder).files["law/order82.yml"] != law.files["law/order82.yml"]
 
 
@@ -78,7 +80,11 @@ def test_the_hash_says_which_text_was_read(law, folder):
         ("order82.yml", "provisions:", "provisions: {}\nother:", "unknown key"),
         ("application.yml", "[art8-2, art10-3]", "[art8-2, art99]", "unknown provision"),
         ("application.yml", "[art8-2, art10-3]", "[art8-2, art1]", "unknown provision"),
-        ("application.yml", "  art16:", "  art5:", "unknown provision"),
+        ("application.yml", "  art16-attendance:", "  art5:", "unknown provision"),
+        ("application.yml", "  art16-attendance:", "  art16-officers:", "unknown provision"),
+        ("application.yml", "implies: [public_information]", "implies: [portals]", "unknown service"),
+        ("application.yml", "\nmust_say:\n  information_service:", "\nmust_say:\n  portal:", "unknown unit type"),
+        ("application.yml", "sms, other_information]", "sms, nothing]", "unknown service"),
         ("application.yml", "  portal:\n    zh:", "  portal:\n    cn:", "unknown key 'cn'"),
         ("application.yml", "  portal:", "  forum:", "stands twice"),
         ("application.yml", "\nmanual:", "\nmanually:", "unknown key 'manually'"),
@@ -109,4 +115,51 @@ def test_a_file_in_another_encoding_is_named(folder):
 
 def test_the_file_is_yaml_for_others_too():
     with (ROOT / "law" / "application.yml").open(encoding="utf-8") as file:
-        assert set(yaml.safe_load(file)) == {"services", "measures", "manual"}
+        assert set(yaml.safe_load(file)) == {"services", "must_say", "measures", "manual"}
+
+
+TEXT = yaml.safe_load((Path(__file__).parents[3] / "fixtures" / "law" / "order82_zh.yml").read_text(encoding="utf-8"))
+ITEMS = "一二三四五"
+
+
+def clauses(law, number):
+    return [one for name, one in law.provisions.items() if name.partition("-")[0] == f"art{number}"]
+
+
+@pytest.mark.parametrize("number", range(1, 20))
+def test_the_chinese_is_the_orders_whole_text(law, number):
+    """Sentence by sentence; of an article with items, all but the words before the colon, which say whom it binds."""
+    text, said = TEXT["articles"][number], [one.zh for one in clauses(law, number)]
+    if "：（一）" in text:
+        text = text.partition("：")[2]
+        said = [f"（{ITEMS[place]}）{zh}" for place, zh in enumerate(said)]
+    assert "".join(said) == text
+
+
+def test_only_what_was_compared_reads_checked(law):
+    def compared(name):
+        article, _dash, item = name.removeprefix("art").partition("-")
+        return article in TEXT["compared"] or f"{article}({item})" in TEXT["compared"]
+
+    assert {name for name, one in law.provisions.items() if one.zh_checked} == {
+        name for name in law.provisions if compared(name)
+    }
+
+
+def test_article_16_tells_the_authoritys_duties_from_the_units(law):
+    assert {one.id: one.binds for one in clauses(law, 16)} == {
+        "art16-supervision": ("authority",),
+        "art16-attendance": ("all",),
+        "art16-rectification": ("all", "authority"),
+        "art16-officers": ("authority",),
+    }
+
+
+@pytest.mark.parametrize("service", ["portal", "forum", "publishing", "public_information"])
+@pytest.mark.parametrize("provision", ["art9-1", "art10-2"])
+def test_a_portal_a_forum_and_a_publisher_inform_the_public(law, service, provision):
+    assert service in law.provisions[provision].services
+
+
+def test_mail_and_text_messages_do_not(law):
+    assert not {"mail", "sms", "other_information"} & set(law.provisions["art9-1"].services)

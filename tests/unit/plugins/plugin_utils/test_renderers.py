@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from ansible_collections.order82.baseline.plugins.plugin_utils import collection
 from ansible_collections.order82.baseline.plugins.plugin_utils.judge import Case, judge
 from ansible_collections.order82.baseline.plugins.plugin_utils.outcomes import HostRun, Seen
 from ansible_collections.order82.baseline.plugins.plugin_utils.render_html import render_html
@@ -44,8 +45,18 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def result(law, make_check):
+def result(judged):
     """A result with every outcome in it, and hostile text in every place that a host or a person can reach."""
+    return judged({})
+
+
+@pytest.fixture
+def judged(law, make_check):
+    """A function from the overlays that are off to that result."""
+    return lambda off: _judged(law, make_check, off)
+
+
+def _judged(law, make_check, off):
     runs = {
         "web": HostRun("seen", "", {"alpha.key": {}, "alpha.off": {"applies": False}}, {
             "alpha.key": Seen({"mode": "0644", "owner": HOSTILE, HOSTILE: [HOSTILE]}, None, HOSTILE)}),
@@ -68,7 +79,7 @@ def result(law, make_check):
     return judge(
         Case(
             law=law,
-            unit=Unit(HOSTILE, ("access_provider",), ("uses_nat",)),
+            unit=Unit(HOSTILE, ("access_provider",), ("uses_nat",), off),
             checks=checks,
             roles={host: ["alpha"] for host in (*runs, "left")},
             runs=runs,
@@ -76,6 +87,7 @@ def result(law, make_check):
             collection="0.1.0",
             started=NOW,
             finished=NOW,
+            overlays=collection.overlays(),
         )
     )
 
@@ -123,6 +135,14 @@ def test_what_a_host_sends_is_shown_and_does_nothing(result):
         "Hosts that could not be inspected",
         "Limited: not the whole unit was inspected",
         "record of each inspection",  # what to show
+        "Beside Order 82: Cybersecurity Law of the People's Republic of China",
+        "第82号令之外：公安机关网络空间安全监督检查办法（公安部令第176号）",
+        "Order 82 requires none of these",
+        "以下各项非第82号令所要求",
+        "留存相关的网络日志不少于六个月",
+        "出示：应急预案",
+        "as others report it; its words were not seen",
+        "https://www.cac.gov.cn/2025-12/29/c_1768735112911946.htm",
     ],
 )
 def test_the_page_says_it(result, text):
@@ -132,6 +152,31 @@ def test_the_page_says_it(result, text):
 def test_every_provision_has_one_row_with_its_outcome(result):
     rows = [one["id"] for tag, one in Page(render_html(result)).elements if tag == "details" and "id" in one]
     assert rows == [one["id"] for one in result["provisions"]]
+
+
+def test_the_six_months_are_shown_beside_the_sixty_days(result):
+    page = render_html(result)
+    row = page.partition('id="art13"')[2].partition("</details><details")[0]
+    assert 'href="#cybersecurity_law.network_logs"' in row
+    assert 'id="cybersecurity_law.network_logs"' in page
+
+
+def test_the_page_says_how_to_mend_it(result):
+    result["overlays"][0]["findings"][0]["mend"] = {"zh": "改为184", "en": "Set it to 184"}
+    page = render_html(result)
+    assert "改为184" in page
+    assert "Set it to 184" in page
+
+
+def test_an_overlay_that_is_off_says_why_and_nothing_else(judged):
+    result = judged({"cybersecurity_law": HOSTILE})
+    page = " ".join(Page(render_html(result)).texts)
+    assert "Not looked at, because" in page
+    assert "留存相关的网络日志不少于六个月" not in page
+    [suite] = [
+        one for one in ElementTree.fromstring(render_junit(result)) if one.get("name") == "overlay cybersecurity_law"
+    ]
+    assert (suite.get("tests"), suite.get("skipped")) == ("1", "1")
 
 
 def test_a_page_in_order_says_so(result):
@@ -144,7 +189,7 @@ def test_a_page_in_order_says_so(result):
 def test_junit_counts_as_the_result_does(result):
     suites = ElementTree.fromstring(render_junit(result))
     by_name = {suite.get("name"): suite for suite in suites}
-    assert len(suites) == len(result["hosts"]) + 1
+    assert len(suites) == len(result["hosts"]) + 1 + len(result["overlays"])
     assert {key: by_name["db"].get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "2",
         "failures": "0",
@@ -159,6 +204,15 @@ def test_junit_counts_as_the_result_does(result):
     assert provisions["art7-1"].find("skipped") is not None  # no check yet
     assert provisions["art12"].find("skipped") is not None  # manual
     assert provisions["art13"].find("failure") is not None
+
+
+def test_junit_fails_nothing_that_the_order_does_not_require(result):
+    by_name = {suite.get("name"): suite for suite in ElementTree.fromstring(render_junit(result))}
+    suite = by_name["overlay cybersecurity_law"]
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "1")
+    [case] = suite
+    assert case.find("skipped").get("message").startswith("fail, not required by Order 82: Nobody does this")
+    assert "没有任何主机承担" in case.find("skipped").text
 
 
 def test_junit_tells_why_in_words(result):

@@ -14,7 +14,12 @@ ISP = Unit("An ISP", ("access_provider",), ("uses_nat",))
     [
         ("art1", ISP, False),  # frame
         ("art5", ISP, False),  # the authority alone
-        ("art16", ISP, True),  # everyone, and the authority
+        ("art16-attendance", ISP, True),  # everyone
+        ("art16-rectification", ISP, True),  # everyone, and the authority
+        ("art16-officers", ISP, False),  # the authority alone
+        ("art9-1", Unit("P", ("information_service",), ("forum",)), True),  # a forum is a public information service
+        ("art10-2", Unit("N", ("networking_unit",), ("portal",)), True),
+        ("art10-2", Unit("N", ("networking_unit",), ("mail",)), False),
         ("art7-1", CAFE, True),  # everyone
         ("art8-1", ISP, True),
         ("art8-1", CAFE, False),  # another type
@@ -43,6 +48,43 @@ def test_the_reason_is_the_profiles_line(law):
 def test_a_profile_is_read(law):
     profile = {"name": "An ISP", "types": ["access_provider"], "services": ["uses_nat"]}
     assert read_unit(profile, law) == ISP
+
+
+@pytest.mark.parametrize("services", [[], ["uses_nat"]])
+def test_an_information_service_says_what_it_offers(law, services):
+    with pytest.raises(DataError) as refused:
+        read_unit({"name": "x", "types": ["information_service"], "services": services}, law)
+    assert str(refused.value) == (
+        "order82_unit.services says nothing of what the unit offers as information_service; name what it offers of: "
+        "public_information, publishing, forum, portal, mail, sms; or other_information if it offers information services "
+        "that are none of these"
+    )
+
+
+def test_none_of_them_is_said_expressly(law):
+    unit = read_unit({"name": "x", "types": ["information_service"], "services": ["other_information"]}, law)
+    assert not [
+        name for name in law.provisions if name.startswith("art9-") and binding(law.provisions[name], unit, law).applies
+    ]
+
+
+def test_an_overlay_is_switched_off_with_a_reason(law):
+    profile = {"name": "x", "types": ["public_venue"], "services": [], "overlays_off": {"csl": "a closed network"}}
+    assert read_unit(profile, law, ["csl"]).overlays_off == {"csl": "a closed network"}
+
+
+@pytest.mark.parametrize(
+    ("off", "sentence"),
+    [
+        ({"csl": ""}, "reason for 'csl' is \"\"; write a text"),
+        ({"cls": "x"}, 'unknown overlay "cls"; there are: csl'),
+        (["csl"], "write a mapping from an overlay to the reason"),
+    ],
+)
+def test_not_without_one(law, off, sentence):
+    with pytest.raises(DataError, match=r"order82_unit\.overlays_off") as refused:
+        read_unit({"name": "x", "types": ["public_venue"], "services": [], "overlays_off": off}, law, ["csl"])
+    assert sentence in str(refused.value)
 
 
 @pytest.mark.parametrize(
