@@ -18,6 +18,7 @@ from ..index import catalogue, location
 from ..times import iso
 from . import accounts, candidates, completeness, evidence, plans, plans_in_force, translations
 from .candidates import holds
+from .request import address_of
 
 MEMORY = "1GB"
 NOBODY = {"account": None}  # where no record says who held an inside address
@@ -217,7 +218,7 @@ class Tracer:
 
     def _uses(self, inside_address, since, until, most):
         self._connect(True)
-        inside = ipaddress.ip_address(inside_address)
+        inside = ipaddress.ip_address(address_of("inside_address", inside_address))
         found = self.translations.of_inside(inside, since, until, most)
         sums = self.completeness.sums(since, until)
         forces = plans_in_force.within(sums, since, until)

@@ -138,3 +138,10 @@ def test_a_clock_that_is_not_on_record_is_said(store, built, clock):
     answer = tracer.trace(str(store), built(), question(when=NOON + 1200000, tolerance=None))
     assert (answer["tolerance_seconds"], answer["status"]) == (1.0, "nobody")
     assert "not on record" in answer["notes"][0]
+
+
+def test_an_inside_address_is_one_however_it_is_written(store, gateway, built):
+    gateway.flows(NOON, flow(A, PUBLIC, NOON - 60000, NOON - 10))
+    gateway.stop(NOON + 600000)
+    answer = tracer.reverse(str(store), built(), "::ffff:100.64.0.7", NOON - 60000, NOON)
+    assert (answer["inside_address"], len(answer["candidates"])) == ("100.64.0.7", 1)
