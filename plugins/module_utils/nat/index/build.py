@@ -43,7 +43,8 @@ def build(
     :param str memory: of DuckDB.
     :param bool least: only what answers whose it was: whole seconds, without inside port and destination, and so
         without a way back to the record.
-    :return: dict: the new catalogue (see L(catalogue.Day)), with C(bad), (file, line, reason) of up to 1000 lines.
+    :return: dict: the new catalogue (see L(catalogue.Day)), with C(bad), (file, line, reason) of up to 1000 lines, and
+        C(strange), the same of words about inside addresses that were not understood.
     :raises BuildError: there are no records of this day, or another build is at work.
     :raises engine.MissingError: there is no duckdb.
     """
@@ -56,9 +57,10 @@ def build(
         folder = os.path.join(index_folder, ".building-%s" % day)
         os.mkdir(folder, 0o750)
         try:
-            document, bad = parquet.Build(
+            work = parquet.Build(
                 store_folder, folder, day, threads=threads, memory=memory, least=least, chunk_bytes=chunk_bytes
-            ).run()
+            )
+            document, bad = work.run()
             name = "%s.%s" % (day, secrets.token_hex(4))
             document["folder"] = name
             _sync(folder)
@@ -71,15 +73,18 @@ def build(
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # it is gone where the build ended well
         _clean(index_folder)
-    return dict(document, bad=bad)
+    return dict(document, bad=bad, strange=work.strange)
 
 
 def stale(store_folder, index_folder):
     """The days whose records have changed since their index was built, or that have none; oldest first.
 
+    Behind them comes one day that an earlier version read, which took some words of DHCP for others: one at a time, so
+    that the days that change need not wait for all of them.
+
     :return: list of datetime.date.
     """
-    found = []
+    found, misread = [], []
     for day in store.days(store_folder, catalogue.RECORD_CLASS):
         try:
             document = catalogue.read(index_folder, "%s.json" % day).document
@@ -89,7 +94,9 @@ def stale(store_folder, index_folder):
         miscounted = document is not None and document["bad_total"] and "foreign_total" not in document
         if document is None or miscounted or document["sources"] != catalogue.sources(store_folder, day):
             found.append(day)
-    return found
+        elif "not_understood" not in document:
+            misread.append(day)
+    return found + misread[-1:]
 
 
 def forget(store_folder, index_folder):

@@ -19,6 +19,12 @@ def command(arguments):
     said = ["indexed %s" % document["folder"] for document in built]
     said += ["removed the index of %s, whose records are past retention" % day for day in gone]
     said += ["damaged: %s line %s: %s" % tuple(one) for one in bad]
+    said += [
+        "not understood / 无法理解: %d lines on leases of %s, first %s line %s: %s"
+        % (one["not_understood"], one["day"], *one["strange"][0])
+        for one in built
+        if one["strange"]
+    ]
     document, code = {"days": built, "removed": gone}, 1 if bad else 0
     if arguments.publish:
         try:
