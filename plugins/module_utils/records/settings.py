@@ -15,7 +15,11 @@ class SettingsError(Exception):
 
 
 class Settings(NamedTuple):
-    """C(classes) in no order; C(hosts) are the names under which senders are filed; C(owner) is who writes."""
+    """C(classes) in no order; C(hosts) are the names under which senders are filed; C(owner) is who writes.
+
+    C(gateways) are those of the hosts that translate addresses, by the inventory; None where an earlier version of the
+    role did not say.
+    """
 
     store: str
     classes: tuple
@@ -24,6 +28,7 @@ class Settings(NamedTuple):
     retention_days: int
     free_percent_alarm: int
     reserve_percent: int
+    gateways: tuple | None = None
 
 
 def group_of(record_class):
@@ -47,6 +52,7 @@ def load(path=PATH):
             retention_days=int(raw["retention_days"]),
             free_percent_alarm=int(raw["free_percent_alarm"]),
             reserve_percent=int(raw["reserve_percent"]),
+            gateways=tuple(raw["gateways"]) if "gateways" in raw else None,
         )
     except FileNotFoundError as error:
         raise SettingsError(

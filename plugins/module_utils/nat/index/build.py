@@ -30,6 +30,7 @@ def build(
     memory=parquet.MEMORY,
     least=False,
     chunk_bytes=record_files.CHUNK_BYTES,
+    inventory=None,
 ):
     """Build the index of one day, and put it in the place of the old one.
 
@@ -43,6 +44,8 @@ def build(
     :param str memory: of DuckDB.
     :param bool least: only what answers whose it was: whole seconds, without inside port and destination, and so
         without a way back to the record.
+    :param dict inventory: C(gateways) and C(others), lists of hosts that translate addresses and that don't; None
+        where nobody says, and then any host may be one.
     :return: dict: the new catalogue (see L(catalogue.Day)), with C(bad), (file, line, reason) of up to 1000 lines, and
         C(strange), the same of words about inside addresses that were not understood.
     :raises BuildError: there are no records of this day, or another build is at work.
@@ -58,7 +61,14 @@ def build(
         os.mkdir(folder, 0o750)
         try:
             work = parquet.Build(
-                store_folder, folder, day, threads=threads, memory=memory, least=least, chunk_bytes=chunk_bytes
+                store_folder,
+                folder,
+                day,
+                threads=threads,
+                memory=memory,
+                least=least,
+                chunk_bytes=chunk_bytes,
+                inventory=inventory,
             )
             document, bad = work.run()
             name = "%s.%s" % (day, secrets.token_hex(4))

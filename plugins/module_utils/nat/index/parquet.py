@@ -107,7 +107,7 @@ def _csv(path, columns, quote=""):
 class Build:
     """One build, in a folder of its own."""
 
-    def __init__(self, store_folder, folder, day, *, threads, memory, least, chunk_bytes):
+    def __init__(self, store_folder, folder, day, *, threads, memory, least, chunk_bytes, inventory):
         self.store = store_folder
         self.folder = folder
         self.day = day
@@ -118,6 +118,7 @@ class Build:
         self.sources = catalogue.sources(store_folder, day)
         self.begin = times.start(day.isoformat())
         self.chunk_bytes = chunk_bytes
+        self.inventory = inventory
         self.strange = []
         self.strange_total = 0
         self.parts = os.path.join(self.work, "parts")
@@ -172,6 +173,7 @@ class Build:
             "plans": plans,
             "holders": told,
             "not_understood": self.strange_total,
+            "inventory": self.inventory,
             "texts": [min(times), max(times)] if times else None,
         }
 

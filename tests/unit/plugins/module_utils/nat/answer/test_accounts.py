@@ -143,7 +143,7 @@ def test_a_holder_and_a_line_that_nobody_understands_within_the_tolerance_are_am
 def test_the_command_names_the_lines_that_nobody_understands(store, gateway, say, tmp_path, monkeypatch):
     gateway.stop(NOON + 600000)
     say((NOON, "dhcpd", f"DHCPACK on {A[0]} to x via eth0"))
-    settings = Settings(str(store), ("session",), ("gateway", "access"), "nobody", 60, 1, 0)
+    settings = Settings(str(store), ("session",), ("gateway", "access"), "nobody", 60, 1, 0, ("gateway",))
     monkeypatch.setattr(update.record_settings, "load", lambda: settings)
     document, said, code = update.command(argparse.Namespace(index=str(tmp_path / "index"), publish=False))
     assert (
