@@ -18,6 +18,8 @@ class Settings(NamedTuple):
     """C(classes) in no order; C(hosts) are the names under which senders are filed; C(owner) is who writes.
 
     Without C(share_percent) and C(rate_kilobytes), as an earlier version of the role writes them, nobody has too much.
+    C(gateways) are those of the hosts that translate addresses, by the inventory; None where an earlier version of the
+    role did not say.
     """
 
     store: str
@@ -29,6 +31,7 @@ class Settings(NamedTuple):
     reserve_percent: int
     share_percent: float = 100
     rate_kilobytes: float = 0
+    gateways: tuple | None = None
 
 
 def group_of(record_class):
@@ -54,6 +57,7 @@ def load(path=PATH):
             reserve_percent=int(raw["reserve_percent"]),
             share_percent=float(raw.get("share_percent", 100)),
             rate_kilobytes=float(raw.get("rate_kilobytes", 0)),
+            gateways=tuple(raw["gateways"]) if "gateways" in raw else None,
         )
     except FileNotFoundError as error:
         raise SettingsError(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whose account held an inside address: what follows from the words of DHCP and RADIUS in the index.
 
-An account holds an address from the first word of it until it gives it back, the lease runs out, or another has it.
+An account holds an address from the first word of it until it gives it back, the lease runs out, another has it, or a
+line comes that nobody understands: from then on the holder is not known.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..index import duckdb_engine
-from ..index.dhcp_radius import Event
+from ..index.dhcp_radius import UNREADABLE, Event
 from ..times import DAY, END
 
 LOOK_BACK = 31 * DAY  # milliseconds; whoever was not heard of for longer is not found
@@ -18,10 +19,11 @@ LOOK_BACK = 31 * DAY  # milliseconds; whoever was not heard of for longer is not
 class Tenure(NamedTuple):
     """An account held an address; C(until) is None where no end is on record, C(heard) when it was last heard of.
 
-    C(day), C(gateway) (the host that said so) and C(place) are those of the line with which it began.
+    C(account) is None where the line with which it began was not understood, so that it may be anybody's. C(day),
+    C(gateway) (the host that said so) and C(place) are those of that line.
     """
 
-    account: str
+    account: str | None
     station: str
     session: str
     source: str
@@ -61,13 +63,24 @@ class Accounts:
         rows = self._base.execute(
             'select address, "at", holds, account, station, session, source, seconds, filename, host, line, "offset", '
             'length from read_parquet(%s, filename=true) where address in (%s) order by address, "at", holds'
-            % (duckdb_engine.listed(files), ", ".join(duckdb_engine.quoted(one) for one in sorted(addresses)))
+            % (
+                duckdb_engine.listed(files),
+                ", ".join(duckdb_engine.quoted(one) for one in [*sorted(addresses), UNREADABLE]),
+            )
         ).fetchall()
         told = {}
         for *event, path, host, line, offset, length in rows:
             place = files[path].name, host, (line, offset, length)
             told.setdefault(event[0], []).append((Event(*event), place))
-        return {address: tenures(those) for address, those in told.items()}
+        unreadable = told.pop(UNREADABLE, [])
+        return {address: tenures(_with(those, unreadable)) for address, those in told.items()}
+
+
+def _with(those, unreadable):
+    """The words of one address, and those of the same hosts that may be of any, in order of time."""
+    hosts = {place[1] for _event, place in those}
+    others = [one for one in unreadable if one[1][1] in hosts]
+    return sorted([*those, *others], key=lambda one: (one[0].at, one[0].holds is None)) if others else those
 
 
 def tenures(told):
@@ -82,6 +95,12 @@ def tenures(told):
         if now and ends is not None and event.at > ends:
             found.append(now._replace(until=ends))
             now = None
+        if event.holds is None:
+            if event.address == UNREADABLE and now and now.gateway != place[1]:
+                continue  # another host gave this one out
+            found += [now._replace(until=event.at)] if now else []
+            now, ends = Tenure(None, *event[4:7], event.at, None, event.at, *place), None
+            continue
         same = now and (event.account, event.session) == (now.account, now.session)
         if now and event.holds is not bool(same):  # it is given back, or another has it
             found.append(now._replace(until=event.at, heard=event.at if same else now.heard))

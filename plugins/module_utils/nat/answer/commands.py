@@ -100,8 +100,8 @@ def _record_store(where):
 
 def _questions(arguments):
     if arguments.csv:
-        with open(arguments.csv, newline="", encoding="utf-8") as file:
-            found = request.read_csv(file, arguments.tolerance)
+        with open(arguments.csv, "rb") as file:
+            found = request.read_csv(request.text_of(file.read()), arguments.tolerance)
         if not found:
             raise request.RequestError("%s has no question" % arguments.csv)
         return found

@@ -51,6 +51,9 @@ class Completeness:
     def sums(self, since, until):
         """What the days say whose texts can tell something of a span.
 
+        A collector makes the files of all hosts, so a host is no gateway where it wrote nothing and the inventory calls
+        it none; one that the inventory calls a gateway is one, though it wrote nothing.
+
         :return: dict of Sums by gateway.
         """
         first = max(since, BEGIN) - coverage.BEAT_MILLISECONDS
@@ -62,7 +65,11 @@ class Completeness:
             for day in days:
                 for gateway, document in day.coverage().items():
                     by_gateway.setdefault(gateway, []).append(document)
+            for name in set().union(*(day.gateways_by_inventory for day in days)):
+                by_gateway.setdefault(name, [])
             merged = {gateway: coverage.merged(those) for gateway, those in by_gateway.items()}
+            others = set.intersection(*(day.others_by_inventory for day in days)) if days else set()
+            merged = {gateway: one for gateway, one in merged.items() if gateway not in others or any(one.values())}
             self._known[names] = {
                 gateway: Sums(document, plans_in_force.forces(document), broken(document, self._snapshot_seconds))
                 for gateway, document in merged.items()
@@ -72,8 +79,7 @@ class Completeness:
     def clock(self, since, until):
         """By how much the gateways' clocks may have been wrong around a span.
 
-        :return: int: milliseconds; None where a gateway does not say. A host without streams is no gateway: a collector
-            makes the files of all hosts.
+        :return: int: milliseconds; None where a gateway does not say. A host without streams has no clock to tell of.
         """
         gateways = [one.document for one in self.sums(since, until).values() if one.document["streams"]]
         found = [_clock(document, since, until) for document in gateways]

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import datetime
+import io
 import ipaddress
 import re
 from typing import NamedTuple
@@ -96,13 +98,13 @@ def request(
     if not _empty(time):
         since, until = span_of(str(time))
     return Request(
-        address=_address("public_address", address),
+        address=address_of("public_address", address),
         port=_port("public_port", port),
         protocol=_protocol(protocol),
         since=since,
         until=until,
         tolerance=None if _empty(tolerance_seconds) else _tolerance(tolerance_seconds),
-        destination=None if _empty(destination_address) else _address("destination_address", destination_address),
+        destination=None if _empty(destination_address) else address_of("destination_address", destination_address),
         destination_port=_port("destination_port", destination_port),
         asked={name: value for name, value in asked.items() if not _empty(value)},
     )
@@ -131,41 +133,74 @@ def span_of(text):
     return since, since + (999 if found[2].count(":") == 2 else 59999)
 
 
-def read_csv(lines, tolerance_seconds=0):
+def text_of(content):
+    """The text of a file as spreadsheets save it: UTF-8, with or without a byte-order mark, or UTF-16 with one.
+
+    :param bytes content: of the file.
+    :raises RequestError: it is in another encoding; says in which, as far as that can be told, and as what to save it.
+    """
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        what = "broken UTF-16" if encoding == "utf-16" else "no UTF-8 (spreadsheets in China often save GBK)"
+        raise RequestError("the list is %s: save it as 'CSV UTF-8'" % what) from error
+    if "\0" in text:
+        raise RequestError("the list is UTF-16 or UTF-32 without a byte-order mark: save it as 'CSV UTF-8'")
+    return text
+
+
+def read_csv(text, tolerance_seconds=0):
     """Read many questions.
 
-    :param lines: iterable of str: a file opened with C(newline=''); its first row names the columns, C(COLUMNS) in any
-        order, of which C(public_address) and C(time) must be there.
+        list   = header *row
+        header = the names of columns, C(COLUMNS) in any order; public_address and time must be there
+        row    = as many values, and empty ones behind them; one without any value is passed over
+        values are parted by what parts the header's, a comma, semicolon or tab (RFC 4180 and what spreadsheets make
+        of it), may be quoted, and have space around them; lines end with LF, CRLF or CR
+
+    :param str text: of the list.
     :param tolerance_seconds: where a row says none.
     :return: list of Request.
     :raises RequestError: names the row (as counted by an editor) and the column.
     """
-    reader = csv.DictReader(lines, strict=True)
-    found = []
+    head = text.lstrip("\r\n").splitlines()[:1] or [""]
+    parts = next((one for one in ",;\t" if one in head[0]), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=parts)
+    found, names = [], None
     try:
-        names = [name.strip().lstrip("\ufeff") for name in reader.fieldnames or ()]
-        _check_columns(names)
-        reader.fieldnames = names
         for row in reader:
-            if None in row or None in row.values():
+            values = [value.strip() for value in row]
+            if not any(values):
+                continue
+            while len(values) > len(names or ()) and not values[-1]:
+                values.pop()  # what a stray cell beside the table leaves
+            if names is None:
+                names = values
+                _check_columns(names)
+                continue
+            if len(values) != len(names):
                 raise RequestError("it has not %d columns" % len(names))
-            if _empty(row["time"]):
-                raise RequestError("time: it is empty")
-            values = {name: value.strip() for name, value in row.items()}
-            found.append(
-                request(
-                    values["public_address"],
-                    port=values.get("public_port"),
-                    protocol=values.get("protocol"),
-                    time=values["time"],
-                    tolerance_seconds=values.get("tolerance_seconds") or tolerance_seconds,
-                    destination_address=values.get("destination_address"),
-                    destination_port=values.get("destination_port"),
-                )
-            )
+            found.append(_asked(dict(zip(names, values)), tolerance_seconds))
+        if names is None:
+            _check_columns([])
     except (RequestError, csv.Error) as error:
         raise RequestError("row %d: %s" % (max(reader.line_num, 1), error)) from error
     return found
+
+
+def _asked(values, tolerance_seconds):
+    if not values["time"]:
+        raise RequestError("time: it is empty")
+    return request(
+        values["public_address"],
+        port=values.get("public_port"),
+        protocol=values.get("protocol"),
+        time=values["time"],
+        tolerance_seconds=values.get("tolerance_seconds") or tolerance_seconds,
+        destination_address=values.get("destination_address"),
+        destination_port=values.get("destination_port"),
+    )
 
 
 def _check_columns(names):
@@ -183,11 +218,17 @@ def _empty(value):
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _address(name, value):
+def address_of(name, value):
+    """An address as records have it: an IPv4 address stays one where it is written within IPv6 (RFC 4291, 2.5.5.2).
+
+    :param str name: of the value, for the sentence.
+    :raises RequestError: it is none.
+    """
     try:
-        return str(ipaddress.ip_address(str(value).strip()))
+        found = ipaddress.ip_address(str(value).strip())
     except ValueError as error:
         raise RequestError("%s: %r is no IP address" % (name, value)) from error
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _port(name, value):

@@ -18,6 +18,7 @@ from ..index import catalogue, location
 from ..times import iso
 from . import accounts, candidates, completeness, evidence, plans, plans_in_force, translations
 from .candidates import holds
+from .request import address_of
 
 MEMORY = "1GB"
 NOBODY = {"account": None}  # where no record says who held an inside address
@@ -102,7 +103,8 @@ class Tracer:
             where the plan answers), C(begin), C(end) (None: it goes on, or unknown), C(end_unknown), C(last_seen),
             C(protocol), C(public_address), C(public_port), C(destination_address), C(destination_port), C(gateway),
             C(pool), C(plan), C(evidence) and C(accounts): who held the inside address then (account, station, source,
-            since, until, last_heard, evidence). Times are ISO 8601 in UTC.
+            since, until, last_heard, evidence; account is None where the record of it was not understood). Times are
+            ISO 8601 in UTC.
         """
         with self.location.in_one_sentence():
             return self._again(self._ask, requests)
@@ -177,6 +179,7 @@ class Tracer:
         self._give_evidence([one for one, _span in those])
         for draft in drafts:
             people = _people(draft["candidates"])
+            draft["notes"] += _not_understood(draft["candidates"])
             draft.update(status=_status(draft["covered"], people), ambiguous=people > 1)
         return drafts
 
@@ -217,7 +220,7 @@ class Tracer:
 
     def _uses(self, inside_address, since, until, most):
         self._connect(True)
-        inside = ipaddress.ip_address(inside_address)
+        inside = ipaddress.ip_address(address_of("inside_address", inside_address))
         found = self.translations.of_inside(inside, since, until, most)
         sums = self.completeness.sums(since, until)
         forces = plans_in_force.within(sums, since, until)
@@ -239,7 +242,7 @@ class Tracer:
             "covered": not gaps,
             "gaps": gaps,
             "plans": [plans_in_force.shown(*one) for one in forces],
-            "notes": [],
+            "notes": _not_understood(those),
         }
 
     def _gaps(self, sums, forces, rows, those, span):
@@ -307,6 +310,21 @@ def _span_of(found, since, until):
 def _people(those):
     """How many different holders candidates have: the inside address alone does not tell two accounts apart."""
     return len({(one["inside_address"], held["account"]) for one in those for held in one["accounts"] or [NOBODY]})
+
+
+def _not_understood(those):
+    """From when on who held an inside address is not known, because a record of it was not understood."""
+    found = {}
+    for one in those:
+        for held in one["accounts"]:
+            if held["account"] is None:
+                where = " (%(file)s line %(line)s)" % held["evidence"] if held["evidence"] else ""
+                found[one["inside_address"], held["since"]] = where
+    return [
+        "who held %s since %s is not known: the record of it was not understood%s / 记录无法理解，此后持有人不明"
+        % (address, since, where)
+        for (address, since), where in sorted(found.items())
+    ]
 
 
 def _status(covered, people):

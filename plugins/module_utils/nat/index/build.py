@@ -30,6 +30,7 @@ def build(
     memory=parquet.MEMORY,
     least=False,
     chunk_bytes=record_files.CHUNK_BYTES,
+    inventory=None,
 ):
     """Build the index of one day, and put it in the place of the old one.
 
@@ -43,7 +44,10 @@ def build(
     :param str memory: of DuckDB.
     :param bool least: only what answers whose it was: whole seconds, without inside port and destination, and so
         without a way back to the record.
-    :return: dict: the new catalogue (see L(catalogue.Day)), with C(bad), (file, line, reason) of up to 1000 lines.
+    :param dict inventory: C(gateways) and C(others), lists of hosts that translate addresses and that don't; None
+        where nobody says, and then any host may be one.
+    :return: dict: the new catalogue (see L(catalogue.Day)), with C(bad), (file, line, reason) of up to 1000 lines, and
+        C(strange), the same of words about inside addresses that were not understood.
     :raises BuildError: there are no records of this day, or another build is at work.
     :raises engine.MissingError: there is no duckdb.
     """
@@ -56,9 +60,17 @@ def build(
         folder = os.path.join(index_folder, ".building-%s" % day)
         os.mkdir(folder, 0o750)
         try:
-            document, bad = parquet.Build(
-                store_folder, folder, day, threads=threads, memory=memory, least=least, chunk_bytes=chunk_bytes
-            ).run()
+            work = parquet.Build(
+                store_folder,
+                folder,
+                day,
+                threads=threads,
+                memory=memory,
+                least=least,
+                chunk_bytes=chunk_bytes,
+                inventory=inventory,
+            )
+            document, bad = work.run()
             name = "%s.%s" % (day, secrets.token_hex(4))
             document["folder"] = name
             _sync(folder)
@@ -71,15 +83,18 @@ def build(
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # it is gone where the build ended well
         _clean(index_folder)
-    return dict(document, bad=bad)
+    return dict(document, bad=bad, strange=work.strange)
 
 
 def stale(store_folder, index_folder):
     """The days whose records have changed since their index was built, or that have none; oldest first.
 
+    Behind them comes one day that an earlier version read, which took some words of DHCP for others: one at a time, so
+    that the days that change need not wait for all of them.
+
     :return: list of datetime.date.
     """
-    found = []
+    found, misread = [], []
     for day in store.days(store_folder, catalogue.RECORD_CLASS):
         try:
             document = catalogue.read(index_folder, "%s.json" % day).document
@@ -89,7 +104,9 @@ def stale(store_folder, index_folder):
         miscounted = document is not None and document["bad_total"] and "foreign_total" not in document
         if document is None or miscounted or document["sources"] != catalogue.sources(store_folder, day):
             found.append(day)
-    return found
+        elif "not_understood" not in document:
+            misread.append(day)
+    return found + misread[-1:]
 
 
 def forget(store_folder, index_folder):

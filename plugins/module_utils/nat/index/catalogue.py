@@ -28,7 +28,8 @@ class Day:
 
     C(flows) is the span of each bucket that has rows, C(others) that of the rest, or None: (rows, earliest begin,
     latest begin, latest end), where the end is None while a translation goes on. C(holders) is (rows, earliest, latest)
-    of what is said of inside addresses, or None.
+    of what is said of inside addresses, or None. C(gateways_by_inventory) are hosts that translate addresses, whether
+    or not they wrote anything, and C(others_by_inventory) those that don't.
     """
 
     def __init__(self, where, document):
@@ -43,6 +44,8 @@ class Day:
         self.texts = document["texts"]
         self.least = document["least"]
         self.holders = document["holders"]
+        self.gateways_by_inventory = set((document.get("inventory") or {}).get("gateways", ()))
+        self.others_by_inventory = set((document.get("inventory") or {}).get("others", ()))
 
     def path(self, name):
         """A file of this day."""

@@ -107,7 +107,7 @@ def _csv(path, columns, quote=""):
 class Build:
     """One build, in a folder of its own."""
 
-    def __init__(self, store_folder, folder, day, *, threads, memory, least, chunk_bytes):
+    def __init__(self, store_folder, folder, day, *, threads, memory, least, chunk_bytes, inventory):
         self.store = store_folder
         self.folder = folder
         self.day = day
@@ -118,6 +118,9 @@ class Build:
         self.sources = catalogue.sources(store_folder, day)
         self.begin = times.start(day.isoformat())
         self.chunk_bytes = chunk_bytes
+        self.inventory = inventory
+        self.strange = []
+        self.strange_total = 0
         self.parts = os.path.join(self.work, "parts")
         self.wide = False
 
@@ -144,8 +147,10 @@ class Build:
         )
         bad = [list(one) for one in self.scan.bad]
         foreign = {"total": self.scan.foreign_total, "lines": [list(one) for one in self.scan.foreign]}
+        strange = {"total": self.strange_total, "lines": self.strange}
         catalogue.write(
-            os.path.join(self.folder, "bad.json"), {"total": self.scan.bad_total, "lines": bad, "foreign": foreign}
+            os.path.join(self.folder, "bad.json"),
+            {"total": self.scan.bad_total, "lines": bad, "foreign": foreign, "not_understood": strange},
         )
         return self._document(flows, others, plans, told), bad
 
@@ -167,6 +172,8 @@ class Build:
             "others": others,
             "plans": plans,
             "holders": told,
+            "not_understood": self.strange_total,
+            "inventory": self.inventory,
             "texts": [min(times), max(times)] if times else None,
         }
 
@@ -370,7 +377,10 @@ class Build:
         with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             for source in catalogue.files(self.store, catalogue.HOLDER_CLASS, self.day):
-                writer.writerows((*event, _host(source), *place) for event, place in dhcp_radius.events(source))
+                for event, place in dhcp_radius.events(source):
+                    writer.writerow((*event, _host(source), *place))
+                    if event.holds is None:
+                        self._name_strange(os.path.basename(source), event, place)
         if not os.path.getsize(path):
             return None
         self.base.execute("create temp table told as from " + _csv(path, dhcp_radius.COLUMNS, quote='"'))
@@ -379,6 +389,12 @@ class Build:
             % (duckdb_engine.quoted(os.path.join(self.folder, "holders.parquet")), _LINES)
         )
         return list(self.base.execute('select count(*), min("at"), max("at") from told').fetchone())
+
+    def _name_strange(self, name, event, place):
+        self.strange_total += 1
+        if len(self.strange) < record_files.MOST_BAD:
+            about = "no address that can be read" if event.address == dhcp_radius.UNREADABLE else event.address
+            self.strange.append([name, place[0], "its words of %s are none that are known" % about])
 
     def _plan_row(self, gateway, identity, row, place):
         fields = row.split(",")

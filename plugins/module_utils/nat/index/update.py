@@ -14,11 +14,20 @@ def command(arguments):
     records = record_settings.load()
     store = records.store
     gone = build.forget(store, arguments.index)
-    built = [build.build(store, arguments.index, day) for day in build.stale(store, arguments.index)]
+    built = [
+        build.build(store, arguments.index, day, inventory=_inventory(records))
+        for day in build.stale(store, arguments.index)
+    ]
     bad = [one for document in built for one in document["bad"]]
     said = ["indexed %s" % document["folder"] for document in built]
     said += ["removed the index of %s, whose records are past retention" % day for day in gone]
     said += ["damaged: %s line %s: %s" % tuple(one) for one in bad]
+    said += [
+        "not understood / 无法理解: %d lines on leases of %s, first %s line %s: %s"
+        % (one["not_understood"], one["day"], *one["strange"][0])
+        for one in built
+        if one["strange"]
+    ]
     document, code = {"days": built, "removed": gone}, 1 if bad else 0
     if arguments.publish:
         try:
@@ -28,6 +37,13 @@ def command(arguments):
             document["store"], code = {"error": str(error)}, 2
             said.append(str(error))
     return document, "\n".join(said), code
+
+
+def _inventory(records):
+    """Which hosts translate addresses and which don't, where the settings say so."""
+    if records.gateways is None:
+        return None
+    return {"gateways": sorted(records.gateways), "others": sorted(set(records.hosts) - set(records.gateways))}
 
 
 def _publish(folder, records, said):

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from pathlib import Path
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.records import sessions
@@ -17,6 +19,9 @@ def lines(*rows: tuple[int, str, int, str]) -> list[str]:
         f'[stored@32473 at="2026-11-24T10:01:00+00:00" from="10.0.0.1" marks=""] {message}'
         for second, app, pid, message in rows
     ]
+
+
+CASES = Path(__file__).with_name("cases")
 
 
 LOGIN = (
@@ -243,3 +248,189 @@ def test_the_command_reads_such_logouts_where_they_lie(tmp_path, monkeypatch):
     found, text, code = sessions.command(argparse.Namespace(day=None, host=None, account=None))
     assert ([one["outcome"] for one in found], code) == (["closed", "open"], 0)
     assert "root" in text
+
+
+def of_sshd(*messages: str, pid: int = 60) -> list[str]:
+    return lines(*((second, "sshd", pid, message) for second, message in enumerate(messages)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "account", "port", "outcome"),
+    [
+        ((1,), "ops", "50312", "open"),
+        ((2,), "ops", "50314", "refused"),
+        ((3, 4), "ops", "50316", "refused"),
+        ((5, 6), "zhang", "50318", "open"),
+    ],
+)
+def test_what_was_reported_from_the_field_is_told_once_with_address_and_port(rows, account, port, outcome):
+    """Certificates, one wrong password in the words of PAM and of sshd, and a login by SSSD."""
+    said = (CASES / "field_sshd.txt").read_text().splitlines()
+    (one,) = pair("web", of_sshd(*(said[row - 1] for row in rows)))
+    assert (one["account"], one["address"], one["port"], one["outcome"]) == (account, "10.82.2.100", port, outcome)
+
+
+ASKED = "logname= uid=0 euid=0 tty=ssh ruser= rhost=10.82.2.100"
+UNIX = f"pam_unix(sshd:auth): authentication failure; {ASKED}  user=zhang"
+SSS = f"pam_sss(sshd:auth): authentication %s; {ASKED} user=zhang"
+FAILED = "Failed password for zhang from 10.82.2.100 port 7 ssh2"
+ACCEPTED = "Accepted password for zhang from 10.82.2.100 port 7 ssh2"
+
+
+@pytest.mark.parametrize(
+    ("messages", "outcomes"),
+    [
+        ((UNIX, SSS % "success", ACCEPTED), ["open"]),  # pam_unix does not know whom SSSD knows
+        ((UNIX, SSS % "failure", FAILED), ["refused"]),
+        ((UNIX, SSS % "failure", FAILED, SSS % "success", ACCEPTED), ["refused", "open"]),
+        ((UNIX, ACCEPTED), ["open"]),  # by a module that says nothing
+        ((UNIX, FAILED, ACCEPTED), ["refused", "open"]),
+        ((UNIX, FAILED, FAILED, "Connection closed by authenticating user zhang 10.82.2.100 port 7 [preauth]"), ["refused"] * 2),
+        (("Disconnected from authenticating user zhang 10.82.2.100 port 7 [preauth]",), ["refused"]),
+        (
+            ("Invalid user eve from 10.82.2.100 port 7", "Failed none for invalid user eve from 10.82.2.100 port 7 ssh2",
+             "Failed password for invalid user eve from 10.82.2.100 port 7 ssh2"),
+            ["refused"],
+        ),
+    ],
+)  # fmt: skip
+def test_an_attempt_counts_once_in_whatever_words_it_is_told(messages, outcomes):
+    found = pair("web", of_sshd(*messages))
+    assert [one["outcome"] for one in found] == outcomes
+    assert {(one["address"], one["port"]) for one in found} == {("10.82.2.100", "7")}
+
+
+def test_a_login_by_sudo_that_sssd_lets_in_was_not_refused():
+    asked = "logname=zhang uid=1000 euid=0 tty=/dev/pts/0 ruser=zhang rhost= "
+    found = pair(
+        "web",
+        lines(
+            (1, "sudo", 70, f"pam_unix(sudo:auth): authentication failure; {asked} user=zhang"),
+            (1, "sudo", 70, f"pam_sss(sudo:auth): authentication success; {asked}user=zhang"),
+            (2, "sudo", 70, "pam_unix(sudo:session): session opened for user root(uid=0) by zhang(uid=1000)"),
+        ),
+    )
+    assert [(one["account"], one["outcome"]) for one in found] == [("root", "open")]
+
+
+ASKED_BY_A_CHILD = (
+    (1, "sshd", 61, UNIX),
+    (1, "sshd", 60, "error: PAM: Authentication failure for zhang from 10.82.2.100"),
+)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_a_child_of_sshd_asked_counts_once(verbose):
+    """With keyboard-interactive PAM speaks in a process of its own, and sshd tells of its refusal from LogLevel VERBOSE on."""
+    failed = ((2, "sshd", 60, "Failed keyboard-interactive/pam for zhang from 10.82.2.100 port 7 ssh2"),) * verbose
+    again = tuple((second + 3, app, pid + 2 * (pid == 61), text) for second, app, pid, text in ASKED_BY_A_CHILD)
+    left = (9, "sshd", 60, "Connection closed by authenticating user zhang 10.82.2.100 port 7 [preauth]")
+    found = pair("web", lines(*ASKED_BY_A_CHILD, *failed, *again, left))
+    assert [(one["outcome"], one["address"]) for one in found] == [("refused", "10.82.2.100")] * 2
+    assert found[-1]["port"] == "7"
+
+
+def test_who_is_let_in_by_a_child_was_not_refused():
+    accepted = ACCEPTED.replace("password", "keyboard-interactive/pam")
+    (one,) = pair("web", lines(ASKED_BY_A_CHILD[0], (2, "sshd", 60, accepted)))
+    assert (one["outcome"], one["port"]) == ("open", "7")
+
+
+CERTIFICATE = "ssh2: ED25519-CERT SHA256:x ID %s (serial 8) CA ED25519 SHA256:y"
+
+
+@pytest.mark.parametrize(
+    ("message", "account", "address"),
+    [
+        (
+            "Failed publickey for ops from 2001:db8::1 port 7 "
+            + CERTIFICATE % ("x from 9.9.9.9 port 1 " + CERTIFICATE % "y"),
+            "ops",
+            "2001:db8::1",
+        ),
+        (
+            "Accepted publickey for ops from 198.51.100.10 port 7 " + CERTIFICATE % "x from 9.9.9.9 port 1 ssh2",
+            "ops",
+            "198.51.100.10",
+        ),
+        (
+            "Failed password for invalid user x from 9.9.9.9 port 1 ssh2 from 2001:db8::1 port 7 ssh2",
+            "x from 9.9.9.9 port 1 ssh2",
+            "2001:db8::1",
+        ),
+        (
+            f"Failed password for invalid user {ACCEPTED} from 198.51.100.10 port 7 ssh2",
+            ACCEPTED,
+            "198.51.100.10",
+        ),
+        (
+            "pam_sss(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=198.51.100.10 "
+            "user=x rhost=9.9.9.9  user=root",
+            "x rhost=9.9.9.9  user=root",
+            "198.51.100.10",
+        ),
+    ],
+)
+def test_neither_a_name_nor_a_certificate_can_pretend_another_address(message, account, address):
+    (one,) = pair("web", of_sshd(message))
+    assert (one["account"], one["address"]) == (account, address)
+
+
+def printed(name: str) -> list[str]:
+    """What programs printed, as records of one host; name and process stand before each of their lines."""
+    said = (CASES / f"{name}.txt").read_text().splitlines()
+    assert said[0].startswith("# ")
+    rows = (re.fullmatch(r"([\w-]+)\[(\d+)\]: (.*)", line).groups() for line in said[1:])
+    return lines(*((number // 10, app, int(pid), text) for number, (app, pid, text) in enumerate(rows)))
+
+
+IN, OUT = "closed", "refused"
+STRANGE = "eve from 9.9.9.9 port 1 ssh2"
+TOLD = {
+    "sshd": [
+        *[("ops", IN, "publickey")] * 3,
+        ("ops", OUT, "keyboard-interactive/pam"),
+        ("ops", IN, "password"),
+        *[("ops", OUT, "password")] * 2,
+        (STRANGE, OUT, "password"),
+        ("eve", OUT, "password"),
+        ("root", OUT, "password"),
+        *[("ops", OUT, "keyboard-interactive/pam")] * 2,
+        ("eve", OUT, "keyboard-interactive/pam"),
+        ("ops", IN, "keyboard-interactive/pam"),
+    ],
+    "sshd_verbose": [
+        *[("ops", IN, "publickey")] * 3,
+        *[("ops", OUT, "publickey")] * 2,
+        ("ops", IN, "keyboard-interactive/pam"),
+        ("ops", IN, "password"),
+        *[("ops", OUT, "password")] * 2,
+        (STRANGE, OUT, "password"),
+        ("eve", OUT, "password"),
+        ("root", OUT, "password"),
+        *[("ops", OUT, "keyboard-interactive/pam")] * 2,
+        ("eve", OUT, "keyboard-interactive/pam"),
+        ("ops", IN, "keyboard-interactive/pam"),
+    ],
+    "sshd_sssd": [
+        ("zhang", IN, "password"),
+        ("zhang", IN, "keyboard-interactive/pam"),
+        ("zhang", OUT, "password"),
+        ("zhang", OUT, "keyboard-interactive/pam"),
+    ],
+    "sshd_certificate": [
+        ("li", OUT, "publickey"),  # the client's key without its certificate
+        ("li", IN, "publickey"),
+        *[("li", OUT, "publickey")] * 2,
+    ],
+}
+
+
+@pytest.mark.parametrize("release", [12, 13])
+@pytest.mark.parametrize("name", sorted(TOLD))
+def test_what_sshd_of_debian_prints_is_told_once_for_each_attempt(release, name):
+    """Keys, passwords, PAM in a child, strangers that call themselves like a line of sshd, SSSD, certificates."""
+    found = pair("web", printed(f"debian{release}_{name}"))
+    assert [(one["account"], one["outcome"], one["method"]) for one in found] == TOLD[name]
+    assert {one["address"] for one in found} == {"10.9.0.1"}
+    assert all(one["port"].isdigit() for one in found)

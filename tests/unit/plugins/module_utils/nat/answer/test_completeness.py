@@ -138,3 +138,39 @@ def test_a_clock_that_is_not_on_record_is_said(store, built, clock):
     answer = tracer.trace(str(store), built(), question(when=NOON + 1200000, tolerance=None))
     assert (answer["tolerance_seconds"], answer["status"]) == (1.0, "nobody")
     assert "not on record" in answer["notes"][0]
+
+
+INVENTORY = {"gateways": ["gateway"], "others": ["collector", "vault"]}
+
+
+@pytest.mark.parametrize(
+    ("inventory", "files", "status"),
+    [
+        (INVENTORY, ("collector", "vault"), "nobody"),
+        (INVENTORY, ("collector", "gone"), "unknown"),  # the inventory no longer has it: it may have been one
+        ({**INVENTORY, "gateways": ["gateway", "silent"]}, ("collector",), "unknown"),
+        (None, ("collector",), "unknown"),  # nobody says which hosts are gateways
+    ],
+)
+def test_an_address_that_no_gateway_had_is_nobodys(gateway, built, inventory, files, status):
+    """A collector makes the files of all hosts: those that translate nothing miss nothing."""
+    gateway.stop(NOON + 600000)
+    for name in files:
+        gateway.file(NOON).with_name(f"{name}.log").touch()
+    answer = tracer.trace(str(gateway.store), built(inventory=inventory), question("198.51.100.200"))
+    assert answer["status"] == status
+    assert {gap["gateway"] for gap in answer["gaps"]} <= {"collector", "gone", "silent"}
+
+
+def test_without_the_record_of_any_gateway_it_is_not_nobodys(store, gateway, built):
+    gateway.stop(NOON + 600000)
+    gateway.file(NOON).with_name("collector.log").touch()
+    folder = built(inventory=INVENTORY)
+    assert tracer.trace(str(store), folder, question("198.51.100.200", when=NOON + 3 * DAY))["status"] == "unknown"
+
+
+def test_an_inside_address_is_one_however_it_is_written(store, gateway, built):
+    gateway.flows(NOON, flow(A, PUBLIC, NOON - 60000, NOON - 10))
+    gateway.stop(NOON + 600000)
+    answer = tracer.reverse(str(store), built(), "::ffff:100.64.0.7", NOON - 60000, NOON)
+    assert (answer["inside_address"], len(answer["candidates"])) == ("100.64.0.7", 1)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import io
+import argparse
+from pathlib import Path
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.nat.answer import request
+from ansible_collections.order82.baseline.plugins.module_utils.nat.answer import commands, request
 from by_hand import NOON
 
 
@@ -69,7 +70,7 @@ def test_a_csv_file_is_read():
         "2026-09-22T12:00:00Z,203.0.113.1,4000,\r\n"
         "2026-09-22T12:00:00Z,203.0.113.2,,5\r\n"
     )
-    first, second = request.read_csv(io.StringIO(text, newline=""), tolerance_seconds=1)
+    first, second = request.read_csv(request.text_of(text.encode()), tolerance_seconds=1)
     assert (first.address, first.port, first.tolerance) == ("203.0.113.1", 4000, 1000)
     assert (second.address, second.port, second.span[0]) == ("203.0.113.2", None, NOON - 5000)
 
@@ -88,4 +89,37 @@ def test_a_csv_file_is_read():
 )
 def test_a_csv_file_with_a_mistake_names_row_and_column(text, reason):
     with pytest.raises(request.RequestError, match=reason):
-        request.read_csv(io.StringIO(text))
+        request.read_csv(text)
+
+
+@pytest.mark.parametrize("name", ["bom_quoted", "empty_rows", "utf16"])
+def test_a_list_as_a_spreadsheet_saves_it_is_read(name):
+    path = Path(__file__).with_name("cases") / f"{name}.csv"
+    (one,) = commands._questions(argparse.Namespace(csv=str(path), tolerance=None))
+    assert (one.address, one.port, one.protocol) == ("198.51.100.32", 5000, 6)
+
+
+@pytest.mark.parametrize("parts", [",", ";", "\t"])
+def test_what_parts_the_header_parts_the_rows_and_empty_columns_beside_the_table_are_none(parts):
+    rows = (["public_address", "time", "", ""], ["203.0.113.1", "2026-09-22T12:00:00Z", "", ""], ["", " ", "", ""])
+    (one,) = request.read_csv("\r\n".join(parts.join(row) for row in rows))
+    assert (one.address, one.since) == ("203.0.113.1", NOON)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("public_address,time\n中国,x\n".encode("gb18030"), "GBK.*CSV UTF-8"),
+        ("public_address,time\n".encode("utf-16-le"), "UTF-16 .* without .*CSV UTF-8"),
+        (b"\xff\xfea", "broken UTF-16.*CSV UTF-8"),
+    ],
+)
+def test_a_list_in_another_encoding_is_refused_with_what_to_save_it_as(content, reason):
+    with pytest.raises(request.RequestError, match=reason):
+        request.text_of(content)
+
+
+@pytest.mark.parametrize("written", ["::ffff:198.51.100.32", "::FFFF:C633:6420", "198.51.100.32"])
+def test_an_ipv4_address_within_ipv6_is_the_ipv4_address(written):
+    one = request.request(written, destination_address=written)
+    assert (one.address, one.destination, one.version) == ("198.51.100.32", "198.51.100.32", 4)
