@@ -149,7 +149,7 @@ DRIFTS = {
         {"collector2": "mv /etc/order82/records.json.was /etc/order82/records.json"},
         {
             "collector2": {f"log_collector.{name}" for name in STORE_CHECKS}
-            | {"nat_log.answer", "log_collector.as_laid_down"}
+            | {"nat_log.answer", "log_collector.shares", "log_collector.as_laid_down"}
         },
     ),
     "housekeeping stopped": Drift(
