@@ -7,6 +7,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -41,8 +42,8 @@ def started(folder):
     run = folder + ".socket"
     os.mkdir(run, 0o700)
     os.chown(run, owner.pw_uid, owner.pw_gid)
-    socket = run + "/mariadb"
-    argv = ["mariadbd", "--defaults-file=%s/backup-my.cnf" % folder, "--datadir=" + folder, "--socket=" + socket]
+    place = run + "/mariadb"
+    argv = ["mariadbd", "--defaults-file=%s/backup-my.cnf" % folder, "--datadir=" + folder, "--socket=" + place]
     argv += ["--skip-networking", "--skip-grant-tables", "--skip-log-bin", "--pid-file=" + run + "/pid"]
     with tempfile.TemporaryFile() as log:
         # From its first moment as its own user, whose folder it is that says what it does.
@@ -51,11 +52,11 @@ def started(folder):
         )
         try:
             end = time.monotonic() + START_SECONDS
-            while not os.path.exists(socket):
+            while not listens(place):
                 if server.poll() is not None or time.monotonic() > end:
                     raise DatabaseError("no server starts on the copy of MariaDB: %s" % _last_error(log))
                 time.sleep(0.2)
-            yield socket
+            yield place
         finally:
             server.terminate()
             try:
@@ -66,27 +67,38 @@ def started(folder):
             shutil.rmtree(run, ignore_errors=True)  # the next run clears what stays of it
 
 
+def listens(place):
+    """Whether a server takes connections at a socket. Between its bind(2) and its listen(2) there is only a file."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            client.connect(place)
+        except OSError:
+            return False
+    return True
+
+
 def _last_error(log):
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").splitlines()
     return ([line for line in lines if "[ERROR]" in line] or lines or ["its log is empty"])[-1][:300]
 
 
-def counts(socket):
+def counts(place):
     """What the server behind a socket holds.
 
+    :param str place: the socket's path.
     :return: dict: schema.table to [rows, checksum].
     """
     found = {}
-    for table in _ask(socket, _TABLES):
-        [rows] = _ask(socket, "SELECT COUNT(*) FROM " + table)
-        [checksum] = _ask(socket, "CHECKSUM TABLE %s EXTENDED" % table)
+    for table in _ask(place, _TABLES):
+        [rows] = _ask(place, "SELECT COUNT(*) FROM " + table)
+        [checksum] = _ask(place, "CHECKSUM TABLE %s EXTENDED" % table)
         found[table.replace("`", "")] = [int(rows), checksum.rpartition("\t")[2]]
     return found
 
 
-def _ask(socket, query):
-    argv = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--socket=" + socket]
+def _ask(place, query):
+    argv = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--socket=" + place]
     argv += ["--local-infile=0", "--execute", query]  # no server has files of root's sent to it
     return _run(argv, QUERY_SECONDS, "MariaDB did not answer").splitlines()
 
