@@ -4,18 +4,35 @@
 from __future__ import annotations
 
 import os
+import time
 
 from ._registry import Argument, Observer, command
 
 _PROC = "/proc"
 _LISTENS = "0A"
+_PASSING = 3  # seconds; an inspection itself, this one or another, has a program look around there (shares.py)
 
 
 def _origin(receiver, front):
     pids = [
         int(command(["systemctl", "show", "--property=MainPID", "--value", "--", unit])) for unit in (receiver, front)
     ]
-    return seen(_PROC, *pids, units=(receiver, front))
+    return stays(lambda: seen(_PROC, *pids, units=(receiver, front)))
+
+
+def stays(look, seconds=_PASSING):
+    """What is seen, without those of C(others) who have gone a moment later.
+
+    :param look: function that gives the facts.
+    :param float seconds: for so long at most; who is still there then has come to stay.
+    """
+    facts = look()
+    end, others = time.monotonic() + seconds, facts["others"]
+    while others and time.monotonic() < end:
+        time.sleep(0.1)
+        now = look()["others"]
+        others = [one for one in others if one in now]
+    return {**facts, "others": others}
 
 
 def seen(proc, receiver, front, units):

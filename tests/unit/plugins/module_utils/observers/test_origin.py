@@ -119,3 +119,14 @@ def test_as_this_kernel_says_it():
         "strange": ["sleep"],
         "not apart": False,
     }
+
+
+def test_who_only_passes_by_is_no_other_and_who_comes_to_stay_is():
+    looks = iter([["nft (a, process 1)", "nc (b, process 2)"], ["nc (b, process 2)"], ["nc (b, process 2)"]])
+    last = ["nc (b, process 2)", "nft (a, process 3)"]
+    facts = origin.stays(lambda: {**GOOD, "others": next(looks, last)}, seconds=0.5)
+    assert facts == {**GOOD, "others": ["nc (b, process 2)"]}
+
+
+def test_where_nobody_is_nobody_waits():
+    assert origin.stays(lambda: GOOD, seconds=600) == GOOD
