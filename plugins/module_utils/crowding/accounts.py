@@ -16,7 +16,7 @@ USER = "order82-journal"
 GROUPS = ("sudo", "wheel", "adm", "admin")
 NEEDED = ("messagebus", "polkitd", "sshd", "systemd-*", "_chrony", "order82-*")
 """Accounts of daemons without which nobody logs in or nothing is recorded; others can make them write."""
-ADMINISTRATORS = "/run/order82-administrators"
+ADMINISTRATORS = "/run/order82-journal/administrators"
 _RULES = ("/etc/sudoers", "/etc/sudoers.d")
 _SUBORDINATE = "/etc/subuid"
 _COMMENT = re.compile(r"(^|\s)#(?!\d).*")

@@ -21,10 +21,7 @@ LEFT_BY_GUARDS = (
     "/usr/bin/suricata /etc/suricata /var/lib/order82-ids /etc/order82/ids /etc/systemd/system/order82-ids* "
     "/var/lib/order82-network /etc/order82/network.json /etc/systemd/system/order82-network.service"
 )
-LEFT = (
-    "/etc/order82 /usr/bin/order82 /etc/systemd/system/order82-* "
-    "/var/lib/order82-journal /run/order82-journal /run/order82-administrators"
-)
+LEFT = "/etc/order82 /usr/bin/order82 /etc/systemd/system/order82-* /var/lib/order82-journal /run/order82-journal"
 STORE = "cd /srv/records && find . -type f ! -newer /run/removed -print0 | sort -z | xargs -0 sha256sum | sha256sum"
 BACKUPS = "cd /srv/backup && find . -type f -print0 | sort -z | xargs -0 sha256sum"
 REPOSITORIES = ("collector1", "vault")
