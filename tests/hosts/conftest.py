@@ -233,7 +233,8 @@ class Lab:
         end = time.monotonic() + within
         hosts = {*drift.breaks, *drift.red} & set(self.managed())
         others = {host: set() for host in set(self.managed()) - hosts if self._asking.knows(host)}
-        result = self.look(hosts)
+        known = {host for host in hosts if self._asking.knows(host)}
+        result = self.look(hosts, again={host: drift.red.get(host, set()) for host in known})
         self._apart = True
         while True:
             wrong = differences(result, drift)
@@ -261,6 +262,23 @@ class Lab:
                 for one in result["results"]
                 if one["check"] in found.get(one["host"], ())
             )
+
+    def mended(self, drift: Drift, within: float = HANG) -> None:
+        """Look until what the drift made red is passed; whether all else is, its hosts are asked with all at the module's end.
+
+        :raises AssertionError: it was not so within so many seconds.
+        """
+        end, left = time.monotonic() + within, {host: set(checks) for host, checks in drift.red.items()}
+        while left:
+            now = red(self.look(left, again=left))
+            left = {
+                host: checks & now.get(host, set()) for host, checks in left.items() if checks & now.get(host, set())
+            }
+            assert not left or time.monotonic() < end, f"not green within {within} s: {left}"
+            if left:
+                time.sleep(0.5)
+        self._doubtful -= {*drift.breaks, *drift.red}
+        self._apart = True
 
     def whole(self) -> None:
         """Look at all hosts, where since the last time some were looked at alone: nothing else was broken.

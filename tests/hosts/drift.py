@@ -28,7 +28,7 @@ class Drift(NamedTuple):
 
 @contextlib.contextmanager
 def broken(lab: Lab, drift: Drift) -> Iterator[None]:
-    """Break what is whole, and mend it whatever happens in between, until all is as before."""
+    """Break what is whole, and mend it whatever happens in between, until what was red is passed again."""
     lab.green()
     with contextlib.ExitStack() as stack:
         for host, units in drift.still.items():
@@ -40,7 +40,7 @@ def broken(lab: Lab, drift: Drift) -> Iterator[None]:
         finally:
             for host, command in drift.mends.items():
                 lab.do(host, command)
-    lab.green()
+    lab.mended(drift)
 
 
 def red(result: dict[str, Any]) -> dict[str, set[str]]:
