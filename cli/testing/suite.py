@@ -34,7 +34,7 @@ def test(options: argparse.Namespace) -> int:
     packages.ensure((packages.LAB_NEEDS if names else {}) | ({} if options.scenarios else packages.TEST_NEEDS))
     jobs: list[Callable[[], Count]] = [scenario(name).run for name in names]
     if not options.scenarios:  # beside the two that take longest
-        jobs[AT_ONCE - 1 : AT_ONCE - 1] = [step.run for step in quick_steps()]
+        jobs[AT_ONCE - 1 : AT_ONCE - 1] = [step.run for step in quick_steps(options.quick)]
     jobs += [] if options.scenarios or options.quick else [sanity.check, clickhouse.check]
     try:
         total = add_up(side_by_side(lambda job: job(), jobs, at_once=2 if options.quick else AT_ONCE))
@@ -61,13 +61,17 @@ def cost(took: Took) -> str:
     return f"{took.step:<20} {took.seconds:6.0f} s, CPU {took.cpu:5.0f} s"
 
 
-def quick_steps() -> Iterable[Step]:
-    """What needs no lab and is soon done."""
+def quick_steps(alone: bool) -> Iterable[Step]:
+    """What needs no lab and is soon done.
+
+    :param alone: nothing else is run, and somebody waits for it: tests of many examples take a tenth of them.
+    """
     yield Step("yamllint", ["yamllint", "--strict", "."])
     yield Step("ruff check", ["ruff", "check", "."])
     yield Step("ruff format", ["ruff", "format", "--check", "."])
     yield Step("ansible-lint", ["ansible-lint", "--config-file", ".config/ansible-lint.yml"], env=ansible_environment())
-    yield Step("unit tests", ["pytest", "tests/unit"], counted=as_pytest)
+    examples = ["--hypothesis-profile=quick"] if alone else []
+    yield Step("unit tests", ["pytest", "tests/unit", *examples], counted=as_pytest)
 
 
 def scenario_names() -> list[str]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import pytest
 from ansible.plugins.loader import init_plugin_loader
+from hypothesis import settings
 
 init_plugin_loader()
+settings.register_profile("quick")  # for `./baseline test --quick`
 
 
 @pytest.fixture(scope="session")
