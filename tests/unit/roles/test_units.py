@@ -114,3 +114,13 @@ def test_none_has_more_power_than_it_needs(said, units):
     assert set(figures) == {unit.name for unit in units}, said.stderr
     most = {name: DEBIANS_OWN.get(name, MOST_REACHED if name in REACHED else MOST) for name in figures}
     assert {name: figure for name, figure in figures.items() if figure > most[name]} == {}
+
+
+def test_none_loses_its_alarms_with_its_output():
+    """Standard error goes where standard output goes unless a unit says otherwise (systemd.exec(5))."""
+    quiet = {path: path.read_text() for path in ROLES.glob("*/templates/*.service.j2")}
+    quiet = {path: text for path, text in quiet.items() if "StandardOutput=null" in text}
+    assert quiet
+    for path, text in quiet.items():
+        ours = "ExecStart={{ _order82_command }}" in text
+        assert ("StandardError=journal" if ours else "StandardError=") in text, path

@@ -235,6 +235,16 @@ def test_a_login_that_nobody_vouches_for_is_none():
     assert pair("web", [of_sudo("opened", claims="session?"), of_sudo("closed", claims="session?", second=2)]) == []
 
 
+def test_nothing_else_that_nobody_vouches_for_counts_for_a_process_that_has_a_session():
+    [denied] = told(
+        "sudo",
+        "1000",
+        "pam_unix(sudo:auth): authentication failure; logname= uid=1000 euid=0 tty=pts/1 ruser=ops rhost=  user=root",
+    )
+    said = [of_sudo("opened", claims="session?", second=2), denied.replace('claims=""', 'claims="session?"')]
+    assert len(pair("web", [of_sudo("opened"), *said])) == 1
+
+
 def test_the_command_reads_such_logouts_where_they_lie(tmp_path, monkeypatch):
     for record_class, texts in {
         "session": [of_sudo("opened"), of_sudo("opened", second=3)],
@@ -386,31 +396,27 @@ def printed(name: str) -> list[str]:
 
 IN, OUT = "closed", "refused"
 STRANGE = "eve from 9.9.9.9 port 1 ssh2"
+PASSWORDS = [
+    ("ops", IN, "password"),
+    *[("ops", OUT, "password")] * 2,
+    (STRANGE, OUT, "password"),
+    ("eve", OUT, "password"),
+    ("root", OUT, "password"),
+    *[("ops", OUT, "keyboard-interactive/pam")] * 2,
+    ("eve", OUT, "keyboard-interactive/pam"),
+    ("ops", IN, "keyboard-interactive/pam"),
+]
 TOLD = {
     "sshd": [
         *[("ops", IN, "publickey")] * 3,
         ("ops", OUT, "keyboard-interactive/pam"),
-        ("ops", IN, "password"),
-        *[("ops", OUT, "password")] * 2,
-        (STRANGE, OUT, "password"),
-        ("eve", OUT, "password"),
-        ("root", OUT, "password"),
-        *[("ops", OUT, "keyboard-interactive/pam")] * 2,
-        ("eve", OUT, "keyboard-interactive/pam"),
-        ("ops", IN, "keyboard-interactive/pam"),
+        *PASSWORDS,
     ],
     "sshd_verbose": [
         *[("ops", IN, "publickey")] * 3,
         *[("ops", OUT, "publickey")] * 2,
         ("ops", IN, "keyboard-interactive/pam"),
-        ("ops", IN, "password"),
-        *[("ops", OUT, "password")] * 2,
-        (STRANGE, OUT, "password"),
-        ("eve", OUT, "password"),
-        ("root", OUT, "password"),
-        *[("ops", OUT, "keyboard-interactive/pam")] * 2,
-        ("eve", OUT, "keyboard-interactive/pam"),
-        ("ops", IN, "keyboard-interactive/pam"),
+        *PASSWORDS,
     ],
     "sshd_sssd": [
         ("zhang", IN, "password"),
