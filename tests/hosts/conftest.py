@@ -327,17 +327,19 @@ def changed(said: str) -> dict[str, str]:
 
 
 def until(seconds: float, found: Callable[[], Any], what: str) -> Any:
-    """Ask again until there is an answer, and give it back.
+    """Ask again until there is an answer, and give it back. Where an answer takes long, it is
+    waited twice as long for the next: who asks should not keep the machine busy.
 
     :raises AssertionError: none came within `seconds`.
     """
     end = time.monotonic() + seconds
     while True:
+        asked = time.monotonic()
         answer = found()
         if answer:
             return answer
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.3)
+        time.sleep(max(0.3, 2 * (time.monotonic() - asked)))
 
 
 @pytest.fixture(scope="session")

@@ -22,13 +22,14 @@ READ = "cat /run/order82-journal/administrators"
 """Whom root read of sudo's rules; it is not there while the guard begins anew."""
 BUDGET = 20_000_000
 FLOOD = """
-import os, socket
+import os, socket, sys
 journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 journal.connect("/run/systemd/journal/socket")
-for number in range(20000):
+for number in range(int(sys.argv[1])):
     journal.sendall(b"SYSLOG_IDENTIFIER=flood\\nMESSAGE=%d %s\\n" % (number, os.urandom(3000).hex().encode()))
 """
-"""20,000 messages, 120 MB: what was tried."""
+TRIED, ENOUGH = "20000", "6000"
+"""Messages: 120 MB, which was tried; and 36 MB, which is more than the account's part as well."""
 
 
 @pytest.fixture(params=HOSTS)
@@ -72,7 +73,7 @@ def test_who_floods_is_held_back_and_nobody_else(lab: Lab, crowded: str, mark: s
     )
     idle = begin(lab, host, "sleep", "900")
     code = f"import base64; exec(base64.b64decode('{base64.b64encode(FLOOD.encode()).decode()}'))"
-    flooder = begin(lab, host, "python3", "-c", code)
+    flooder = begin(lab, host, "python3", "-c", code, TRIED)
     try:
         for pid in (flooder, idle):
             until(HANG, lambda one=pid: state(lab, host, one).startswith("T"), f"{pid} of {host} is stopped")
@@ -104,7 +105,7 @@ def test_who_administers_is_told_of_and_keeps_his_way_in(lab: Lab, crowded: str,
         until(HANG, lambda: f'"{ACCOUNT}"' in lab.do(crowded, READ, ok=(0, 1)), "the rule is read")
         assert '"ops"' in lab.do(crowded, READ)
         code = f"import base64; exec(base64.b64decode('{base64.b64encode(FLOOD.encode()).decode()}'))"
-        flooder = begin(lab, crowded, "python3", "-c", code)
+        flooder = begin(lab, crowded, "python3", "-c", code, ENOUGH)
         alarms = lab.arrived("measure_state", crowded, "is not held back, since it may administer this host")
         assert any(ACCOUNT in line for line in alarms["collector1"])
         until(HANG, lambda: state(lab, crowded, flooder) == "", "it came to its end")

@@ -20,7 +20,7 @@ KILL = "systemctl kill --signal=KILL order82-collect.service"
 def numbers(lab: Lab, collector: str, mark: str) -> int:
     """How many distinct numbers of web's a collector has, of all days."""
     files = "/srv/records/system/*/web.log"
-    return int(lab.do(collector, f"grep -haos 'number [0-9]* of {mark}' {files} | sort -u | wc -l"))
+    return int(lab.do(collector, f"LC_ALL=C grep -haos 'number [0-9]* of {mark}' {files} | LC_ALL=C sort -u | wc -l"))
 
 
 def test_nothing_is_lost(lab: Lab, mark: str) -> None:
