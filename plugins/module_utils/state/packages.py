@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 
 from .. import processes
 from . import paths
@@ -13,7 +14,15 @@ from .errors import StateError
 from .host import run
 
 _SECONDS = 1800
-"""So long apt-get may take, which also waits for another apt-get that is under way."""
+"""So long apt-get may take."""
+_BUSY_SECONDS = 600
+"""So long is waited for another that installs or fetches, such as unattended-upgrades."""
+_BUSY = re.compile("Could not get lock|(was|is) locked by another process")
+"""apt-get(8) waits for dpkg's lock alone, not for those of its lists and archives; dpkg and debconf wait for none."""
+_BUSY_LOOK_SECONDS = 1
+_FAILED = re.compile(r"[EW]: Failed to fetch (\S+?)/(?:\./)?(?:In)?Release\S*  (.*?)\s*$", re.MULTILINE)
+_DEAD_SECONDS = 10
+"""So long a package source may be silent. Of one that is dead two files are asked for."""
 _APT = [
     "apt-get",
     "--quiet=2",
@@ -23,7 +32,9 @@ _APT = [
     "-o",
     "Dpkg::Options::=--force-confold",
 ]
-_APT += ["-o", "DPkg::Lock::Timeout=600"]
+_APT += ["-o", "DPkg::Lock::Timeout=%d" % _BUSY_SECONDS]
+_UPDATE = ["apt-get", "--quiet=2", "-o", "Acquire::Retries=0", "-o", "APT::Update::Error-Mode=any"]
+_UPDATE += ["-o", "Acquire::http::Timeout=%d" % _DEAD_SECONDS, "-o", "Acquire::https::Timeout=%d" % _DEAD_SECONDS]
 _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
 _POLICY = "/usr/sbin/policy-rc.d"
 _OURS = b"#!/bin/sh\n# order82.baseline: no daemon starts before it is configured\nexit 101\n"
@@ -84,7 +95,8 @@ def install(host, wanted, debconf, check):
         return []
     names = list(dict.fromkeys(entry["name"] for entry in lacking))
     if not check:
-        run(["dpkg", "--configure", "-a"], _SECONDS, _ENVIRONMENT) if None in host.packages.values() else None
+        if None in host.packages.values():
+            patiently(["dpkg", "--configure", "-a"])
         complaint = refresh()
         answer(debconf, names)
         with nothing_started():
@@ -98,12 +110,29 @@ def install(host, wanted, debconf, check):
             raise StateError(
                 still[0]["otherwise"] or "apt-get did not install %s: see what it says by hand" % still[0]["name"]
             )
+        if complaint:
+            return ["installed " + " ".join(names), complaint]
     return ["installed " + " ".join(names)]
+
+
+def patiently(argv):
+    """Run a program that changes what is installed; another that does so is waited for.
+
+    :raises StateError: as C(host.run); and where the other one does not end, with the words that name it.
+    """
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return run(argv, _SECONDS, _ENVIRONMENT)
+        except StateError as error:
+            if not _BUSY.search(str(error)) or time.monotonic() > until:
+                raise
+        time.sleep(_BUSY_LOOK_SECONDS)
 
 
 def _apt_install(words, chosen, complaint):
     try:
-        run([*_APT, "install", *words], _SECONDS, _ENVIRONMENT)
+        patiently([*_APT, "install", *words])
     except StateError as error:
         said = "%s %s" % (error, complaint)
         because = [entry["otherwise"] for entry in chosen if entry["otherwise"]]
@@ -115,12 +144,15 @@ def refresh():
 
     One source that can't be reached is no reason not to install from the others.
 
-    :return: what apt-get complained of, for the error where a package is not to be had then.
+    :return: a sentence that names those that could not be read, or nothing.
     """
     try:
-        run(["apt-get", "--quiet=2", "-o", "DPkg::Lock::Timeout=600", "update"], _SECONDS, _ENVIRONMENT)
+        patiently([*_UPDATE, "update"])
     except StateError as error:
-        return str(error)
+        failed = dict(_FAILED.findall(str(error)))
+        if not failed:
+            return str(error)
+        return "could not read the package source " + ", nor ".join("%s (%s)" % one for one in failed.items())
     return ""
 
 
@@ -132,7 +164,7 @@ def answer(lines, names):
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         paths.write(path, ("\n".join(lines) + "\n").encode())
         try:
-            run(["debconf-set-selections", path])
+            patiently(["debconf-set-selections", path])
         finally:
             os.unlink(path)
 
@@ -195,6 +227,6 @@ def purge(host, entries, check=False):
     for verb in ("remove", "purge"):
         names = [entry["name"] for entry in there if entry.get("purge", True) == (verb == "purge")]
         if names and not check:
-            run([*_APT, verb, *names], _SECONDS, _ENVIRONMENT)
+            patiently([*_APT, verb, *names])
             host.forget()
     return ["removed " + " ".join(entry["name"] for entry in there)] if there else []
