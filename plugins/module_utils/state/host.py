@@ -20,6 +20,8 @@ PROPERTIES = (
     "LoadState",
     "ActiveState",
     "SubState",
+    "Result",
+    "MainPID",
     "UnitFileState",
     "FragmentPath",
     "DropInPaths",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
+import time
 
 from . import paths
 from .errors import StateError
@@ -17,6 +18,13 @@ REREAD = ["daemon-reload", "systemd"]
 _PACKAGED = ("/usr/lib/systemd/", "/lib/systemd/", "/run/systemd/generator")
 _AT_BOOT = ("enabled", "static", "alias", "indirect", "generated", "linked")
 _RUNS = ("active", "reloading", "activating", "refreshing")
+_RESTARTS = ("auto-restart", "auto-restart-queued")
+_STAYS_SECONDS = 3
+"""So long is looked at most whether a service that was started comes to rest; what reads for longer goes on to."""
+_AGAIN_SECONDS = 15
+"""So long after it fell a service has to come back: what it wanted may be there by then."""
+_LOOK_SECONDS = 0.05
+_RESTING_LOOKS = 3
 _FROZEN = ("frozen", "freezing")
 _SECONDS = 600
 """So long a unit may take to start or to stop; one that runs to its end, such as a first backup, too."""
@@ -106,6 +114,8 @@ def differences(host, state, mended=False):
         runs = properties["ActiveState"] in _RUNS
         if entry["running"] is True and not runs:
             said.append("does not run (%s)" % properties["ActiveState"])
+        if entry["running"] is True and fell(properties) and runs:
+            said.append("falls again and again (%s)" % properties["Result"])
         if entry["running"] is False and runs:
             said.append("runs")
         if entry["until"] and not glob.glob(entry["until"]):
@@ -214,6 +224,7 @@ def settle(host, state, owed, paid, say):
     :param say: called with sentences on what was done.
     :raises StateError: one does not start; its last lines are said.
     """
+    started = []
     for entry in state["units"]:
         name = entry["name"]
         properties = host.units([name])[name]
@@ -223,6 +234,7 @@ def settle(host, state, owed, paid, say):
             if said:
                 say(said)
                 host.forget()  # what one unit does may change another
+                started += [name] if step is _run and entry["running"] is True else []
         if "start" in mine or (entry["until"] and not glob.glob(entry["until"])):
             _ask("start", name, _FIRST_SECONDS)
             say("ran " + name)
@@ -231,6 +243,7 @@ def settle(host, state, owed, paid, say):
             paid([verb, name])
     host.forget()
     _refuse_fallen(host, [entry["name"] for entry in state["units"] if entry["running"] is True])
+    _see_that_they_stay(host, [name for name in started if name.endswith(".service")])
 
 
 def _mask(entry, properties, _mine):
@@ -254,13 +267,15 @@ def _at_boot(entry, properties, _mine):
 
 def _run(entry, properties, mine):
     """Start, stop, restart or reload a unit, whichever it is to be."""
-    name, runs = entry["name"], properties["ActiveState"] in _RUNS
+    name, runs, fallen = entry["name"], properties["ActiveState"] in _RUNS, fell(properties)
     if entry["running"] is False:
         if not runs:
             return ""
         run(["systemctl", "stop", name], _SECONDS)
         return "stopped " + name
-    if "restart" in mine and (runs or entry["running"] is True):
+    if fallen and entry["running"] is True:
+        run(["systemctl", "reset-failed", name], ok=(0, 1))  # how often it fell before must not count against it
+    if ("restart" in mine and (runs or entry["running"] is True)) or (fallen and runs and entry["running"] is True):
         _ask("restart", name)
         return ("restarted " if runs else "started ") + name
     if entry["running"] is True and not runs:
@@ -281,6 +296,74 @@ def _refuse_fallen(host, names):
     for name, properties in host.units(names).items():
         if properties["ActiveState"] not in _RUNS:
             raise StateError("%s does not run:\n%s" % (name, last_words(name)))
+
+
+def fell(properties):
+    """Whether a service's program ended badly and did not come back yet, be it that systemd will start it again."""
+    is_down = properties["ActiveState"] == "failed" or properties["SubState"] in _RESTARTS
+    return is_down and properties["Result"] != "success"
+
+
+class Started:
+    """What is seen of one service after its start, look by look.
+
+    :ivar bool falls: it fell for good, or a second time.
+    :ivar bool fell: it fell.
+    :ivar bool rests: its program waits, as one does that has read what it needs.
+    """
+
+    def __init__(self):
+        self.falls = self.fell = self.rests = False
+        self._is_down, self._seen, self._idle = False, None, 0
+
+    def look(self, properties, work):
+        """See what it is at now.
+
+        :param properties: as C(Host.units) gives them.
+        :param work: of its program, as L(work) gives it.
+        """
+        is_down = fell(properties)
+        self.falls = properties["SubState"] == "failed" or (self.fell and is_down and not self._is_down)
+        self.fell, self._is_down = self.fell or is_down, is_down
+        self._idle = self._idle + 1 if work is not None and work == self._seen else 0
+        idle = properties["MainPID"] in ("", "0") or self._idle >= _RESTING_LOOKS
+        self.rests = properties["ActiveState"] in ("active", "reloading", "refreshing") and idle
+        self._seen = work
+
+
+def work(pid):
+    """A process and the time of the processors that it has taken; None while it works, or where there is none.
+
+    :param str pid: its number.
+    """
+    try:
+        with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (pid, fields[11], fields[12]) if fields[0] in "SI" else None
+
+
+def _see_that_they_stay(host, names):
+    """Look at services that were just started until all have come to rest, or one falls.
+
+    :raises StateError: it fell, was started by systemd once more, and fell again; its last lines are said.
+    """
+    waiting, until = {name: Started() for name in names}, time.monotonic() + _STAYS_SECONDS
+    while waiting:
+        host.forget()
+        for name, properties in host.units(list(waiting)).items():
+            one, had_fallen = waiting[name], waiting[name].fell
+            one.look(properties, work(properties["MainPID"]))
+            is_late = time.monotonic() > until
+            if one.falls or (is_late and fell(properties)):
+                raise StateError("%s does not stay (%s):\n%s" % (name, properties["Result"], last_words(name)))
+            if one.fell and not had_fallen:
+                until = time.monotonic() + _AGAIN_SECONDS
+            elif one.rests or is_late:
+                del waiting[name]
+        if waiting:
+            time.sleep(_LOOK_SECONDS)
 
 
 def _ask(verb, name, seconds=_SECONDS):

@@ -239,6 +239,11 @@ def test_unit_that_is_to_be_masked_stays_so(lab: Lab, host: str, tmp_path: Path)
             "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo the gate is shut >&2; exit 3'\n",
             "the gate is shut",
         ),
+        # Systemd calls it started, and starts it again for ever.
+        (
+            "[Service]\nType=exec\nExecStart=/bin/sh -c 'echo the gate is shut >&2; exit 3'\nRestart=always\nRestartSec=1\n",
+            "the gate is shut",
+        ),
         ("[Unit]\nConditionPathExists=/nowhere\n[Service]\nExecStart=/bin/sleep infinity\n", "ondition"),
     ],
 )
@@ -255,3 +260,23 @@ def test_unit_that_does_not_start_says_why_and_what_was_done_before(
     assert "; started order82probe.service; started order82probe-daemon.service; " in done["msg"]
     mended = state(tmp_path, **version(40))
     assert "failed" not in on_host(lab, host, "lay", mended)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # What it wants is there when systemd starts it for the second time.
+        "ExecStart=/bin/sh -c 'test -e {0}/there || {{ touch {0}/there; exit 1; }}; exec sleep infinity'\n",
+        # One that is killed by its own, as a forwarder whose collector does not admit it.
+        "ExecStart=/bin/sh -c 'kill -KILL $$$$'\nSuccessExitStatus=SIGKILL\n",
+    ],
+)
+def test_service_that_may_come_back_is_no_reason_to_stop(lab: Lab, host: str, tmp_path: Path, text: str) -> None:
+    service = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=exec\nRestart=always\nRestartSec=1\n"
+    files = [
+        unit("-gone.service", service + text.format("/run/order82probe")) if "-gone" in one["path"] else one
+        for one in version(40)["files"]
+    ]
+    done = on_host(lab, host, "lay", state(tmp_path, **dict(version(40), files=files)))
+    assert "failed" not in done, done["msg"]
+    assert "started order82probe-gone.service" in done["did"]
