@@ -106,7 +106,8 @@ def scratch(parent):
     for old in os.listdir(parent):
         shutil.rmtree(os.path.join(parent, old), ignore_errors=True)  # what stays is seen as room
     folder = os.path.join(parent, secrets.token_hex(8))
-    os.mkdir(folder, 0o711)
+    os.mkdir(folder, kinds.PASSAGE)
+    os.chmod(folder, kinds.PASSAGE)  # whatever the umask of who asked for the drill
     os.mkdir(os.path.join(folder, "tree"), 0o700)
     try:
         yield Scratch(os.path.join(folder, "tree"), os.path.join(folder, "copy"))
@@ -123,7 +124,7 @@ def own_folder(path, mode):
     try:
         files.make_parents(path, {})
         with contextlib.suppress(FileExistsError), paths.parent(path) as (descriptor, name):
-            os.mkdir(name, mode, dir_fd=descriptor)
+            paths.make(descriptor, name, mode)
         with paths.folder(path) as descriptor:
             if stat.S_IMODE(os.fstat(descriptor).st_mode) & ~(mode | 0o700):
                 raise StateError("%s is open to others: name a new folder, or chmod %o it" % (path, mode))

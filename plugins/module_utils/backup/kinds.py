@@ -31,6 +31,8 @@ _LDIF = "directory.ldif"
 _BY_COPY = ("postgresql", "mariadb", "sqlite", "ldap")
 
 
+PASSAGE = 0o711
+"""The mode of a folder of root's through which a database's own account reaches its copy."""
 TROUBLES = (OSError, ValueError, KeyError, sqlite3.Error, subprocess.SubprocessError)
 """What taking or trying a copy may raise: one set that can't be had keeps nothing from the others."""
 
@@ -53,7 +55,8 @@ def take(one):
     :raises OSError: it can't be had; one sentence.
     """
     clear(one)
-    os.makedirs(STAGING, mode=0o711, exist_ok=True)
+    os.makedirs(STAGING, mode=PASSAGE, exist_ok=True)
+    os.chmod(STAGING, PASSAGE)  # whatever the umask of who asked for the backup
     return _TAKE[one.kind](one, staging(one))
 
 

@@ -31,6 +31,8 @@ STAYS = re.compile(
 )
 """Of the system: what makes the machine that it is stays as it is."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ROOTS = 0o755
+"""The mode of a folder that is made where nobody knows how it was."""
 _NOT_BROUGHT = "the repository did not bring it"
 _LIKE_OTHERS = "names there are no UTF-8 and look alike: restore them with --to"
 _TRIES = 10
@@ -272,7 +274,8 @@ class Placing:
         prepared = os.path.join(self._restored.tree, putting_back.PRIVATE + "folder")
         with contextlib.suppress(FileNotFoundError):  # what could not be given its place
             os.rmdir(prepared)
-        os.mkdir(prepared, 0o755)
+        os.mkdir(prepared, _ROOTS)
+        os.chmod(prepared, _ROOTS)  # whatever the umask of who restores
         entry = self._folders.get(path)
         if entry:
             source = self._restored.of(path)

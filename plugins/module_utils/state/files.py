@@ -231,7 +231,7 @@ def make_parents(path, known):
     missing = _missing_above(path)
     for folder in missing:
         with paths.saying(folder, "made"), paths.parent(folder, known) as (descriptor, name):
-            os.mkdir(name, 0o755, dir_fd=descriptor)
+            paths.make(descriptor, name, 0o755)
     return missing
 
 

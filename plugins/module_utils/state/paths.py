@@ -153,6 +153,16 @@ def _steps(path, given=None):
     return [(part, None) for part in parts[:-1]] + [(part, given) for part in parts[-1:]]
 
 
+def make(descriptor, name, mode):
+    """Make a folder with this very mode, whatever the umask takes away."""
+    os.mkdir(name, mode, dir_fd=descriptor)
+    made = os.open(name, _FOLDER, dir_fd=descriptor)
+    try:
+        os.fchmod(made, mode)
+    finally:
+        os.close(made)
+
+
 @contextlib.contextmanager
 def parent(path, owners=None):
     """Open the folder in which something lies: gives its descriptor and the name therein.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 from .host import Host
 from .laying import bring_about, look
 
@@ -14,6 +16,15 @@ def carry_out(request):
         C(check).
     :return: dict with C(brought) (a module's result, or null) and C(looks) (role to what L(look) says).
     """
+    # A hardened host has another (027, 077), with which packages would lay what their own accounts can't read.
+    before = os.umask(0o022)
+    try:
+        return _carry_out(request)
+    finally:
+        os.umask(before)
+
+
+def _carry_out(request):
     host = Host()
     brought = None
     if request["bring"]:

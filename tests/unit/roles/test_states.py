@@ -7,6 +7,9 @@ import base64
 import fnmatch
 import hashlib
 import json
+import os
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -151,3 +154,23 @@ def test_a_class_is_no_matter_of_names_on_a_host(state_of):
     assert "procid" not in text, "what stands behind a [ in a sender's name"
     assert '$!_SYSTEMD_UNIT == ["order82-nat-record.service"' not in text, "this host is no gateway"
     assert 'set $.claims = "nat_mapping"' in text
+
+
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_a_library_that_only_root_can_read_is_none(release, state_of):
+    """As a wheel lies there that was unpacked under the umask of a hardened host."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another")
+    asked = state_of("nat_log", release)["ask"]["libraries"]
+    with tempfile.TemporaryDirectory(dir="/run") as folder:
+        Path(folder).chmod(0o755)
+        words = [word.replace("/usr/lib/order82", folder) for word in asked]
+        files = [Path(word) for word in words if word.startswith(folder)]
+        assert files
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(0o600)
+        assert subprocess.run(words, check=False).returncode == 1
+        for file in files:
+            file.chmod(0o644)
+        assert subprocess.run(words, check=False).returncode == 0
