@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -14,6 +15,10 @@ from .waivers import Waiver
 
 OUTCOMES = ("pass", "fail", "error", "not_run", "waived", "not_applicable", "manual")
 """Only C(pass) passes."""
+
+KNOWN_FROM = "_known_from"
+"""What the name of the fact ends with that says before which day another one can't be known, and stands beside it."""
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 WORST_FIRST = ("fail", "error", "not_run", "waived", "manual", "pass")
 
@@ -119,13 +124,18 @@ def _outcome(check: Check, run: HostRun, resolved: Resolved | None, seen: Seen, 
 def compared(facts: Mapping[str, object], expected: list[dict]) -> tuple[str, dict[str, str] | None]:
     """Compare fact by fact, and mark in C(expected) which hold.
 
-    :return: C(pass), C(fail) or C(error), and why it does not pass.
+    What can't be known yet is no failure: where all else holds it passes, and says what is not known before which day.
+
+    :return: C(pass), C(fail), C(error), or C(not_run) where nothing of it can be known yet; and what there is to say.
     """
-    missed, broken = [], []
+    missed, broken, unknown = [], [], {}
     for one in expected:
         fact = one["fact"]
         if fact not in facts:
             broken.append(both(f"{fact} 未报告", f"{fact} was not reported"))
+            continue
+        if facts[fact] is None and _DAY.fullmatch(str(facts.get(fact + KNOWN_FROM))):
+            unknown[fact] = facts[fact + KNOWN_FROM]
             continue
         try:
             one["holds"] = holds(one["comparison"], facts[fact], one["value"])
@@ -140,7 +150,12 @@ def compared(facts: Mapping[str, object], expected: list[dict]) -> tuple[str, di
                 }
             )
     if not missed and not broken:
-        return "pass", None
+        if not unknown:
+            return "pass", None
+        return "pass" if len(unknown) < len({one["fact"] for one in expected}) else "not_run", both(
+            "；".join(f"{fact} 在 {day} 之前尚无法得知" for fact, day in unknown.items()),
+            "; ".join(f"{fact} is not known before {day}" for fact, day in unknown.items()),
+        )
     return "fail" if missed else "error", both(
         "；".join(text["zh"] for text in missed + broken), "; ".join(text["en"] for text in missed + broken)
     )

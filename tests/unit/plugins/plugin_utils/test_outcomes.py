@@ -48,6 +48,30 @@ def test_all_comparisons_of_a_fact_must_hold(make_check):
     assert judged(check, run({"bytes": 0, "mode": "0640"}))["outcome"] == "fail"
 
 
+def test_what_is_not_known_yet_is_said_and_is_no_failure(make_check):
+    check = make_check(expect={"bytes": {"at_least": 60}, "mode": {"equals": "0640"}})
+    young = {"bytes": None, "bytes_known_from": "2026-01-02"}
+    result = judged(check, run({**GOOD, **young}))
+    assert result["outcome"] == "pass"
+    assert result["message"] == {
+        "zh": "bytes 在 2026-01-02 之前尚无法得知",
+        "en": "bytes is not known before 2026-01-02",
+    }
+    assert [one["holds"] for one in result["expected"]] == [None, True]
+    assert judged(check, run({**BAD, **young}))["outcome"] == "fail"
+
+
+def test_where_nothing_is_known_yet_nothing_passes(make_check):
+    check = make_check(expect={"bytes": {"at_least": 60, "at_most": 90}})
+    assert judged(check, run({"bytes": None, "bytes_known_from": "2026-01-02"}))["outcome"] == "not_run"
+
+
+@pytest.mark.parametrize("day", ["", "some day", None, 5])
+def test_not_known_without_a_day_is_an_error(make_check, day):
+    check = make_check(expect={"bytes": {"at_least": 60}, "mode": {"equals": "0640"}})
+    assert judged(check, run({**GOOD, "bytes": None, "bytes_known_from": day}))["outcome"] == "error"
+
+
 @pytest.mark.parametrize(
     ("host_run", "outcome", "sentence"),
     [

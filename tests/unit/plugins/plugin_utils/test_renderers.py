@@ -222,6 +222,19 @@ def test_junit_tells_why_in_words(result):
     assert "应为" in failure.text
 
 
+def test_what_a_check_does_not_know_yet_stands_in_each_report(result):
+    words = {"zh": "bytes 在 2026-01-02 之前尚无法得知", "en": "bytes is not known before 2026-01-02"}
+    [one] = [one for one in result["results"] if one["outcome"] == "pass"][:1]
+    one["message"] = words
+    page = " ".join(Page(render_html(result)).texts)
+    suites = ElementTree.fromstring(render_junit(result))
+    [said] = suites.iter("system-out")
+    for text in words.values():
+        assert text in page
+        assert text in said.text
+        assert text in render_json(result)
+
+
 def test_json_is_the_result_one_entry_per_line(result):
     text = render_json(result)
     assert json.loads(text) == result
