@@ -11,14 +11,15 @@ import time
 from typing import NamedTuple
 
 from .. import processes
-from ._registry import Observer, command
+from ._registry import Argument, Observer, command
 
 _FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib")
 _KERNEL = "systemd.journald."
 _ALL = ("debug", "7")
 _YES = ("yes", "true", "1", "on", "y", "t")
-_MOST_FILES = 100
-"""What journald keeps if nothing else is said."""
+_DAY = 86400
+_KEEP_FREE = (15, 4 << 30)
+"""What journald leaves free if nothing else is said: per cent of the disk, and no more than so many bytes."""
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -87,7 +88,7 @@ def losses(values, nothing_handed_on):
         "MaxLevelStore": lambda value: value in _ALL,
         "MaxLevelSyslog": lambda value: value in _ALL,
         "ForwardToSyslog": lambda value: value.lower() in _YES,
-        "SystemMaxFiles": lambda value: value == "0" or (value.isdigit() and int(value) >= _MOST_FILES),
+        "SystemMaxFiles": lambda value: value == "0",
     }
     found = [
         "%s=%s (%s)" % (key, *values[key])
@@ -96,6 +97,8 @@ def losses(values, nothing_handed_on):
     ]
     if "Storage" not in values:
         found.append("Storage is not set")
+    if "SystemMaxFiles" not in values:
+        found.append("SystemMaxFiles is not set, and 100 files are kept")
     if "ForwardToSyslog" not in values and nothing_handed_on:
         found.append("ForwardToSyslog is not set")
     return found
@@ -108,8 +111,44 @@ def size(text):
 
 
 def _first_entry_time():
-    line = processes.first_line(["journalctl", "--no-pager", "--quiet", "--output=json", "--output-fields=PRIORITY"])
+    # Without those of accounts, which journald gives files of their own: one that seldom writes reaches back far.
+    argv = ["journalctl", "--system", "--no-pager", "--quiet", "--output=json", "--output-fields=PRIORITY"]
+    line = processes.first_line(argv)
     return int(json.loads(line)["__REALTIME_TIMESTAMP"]) / 1e6 if line else time.time()
+
+
+def room(values, used, disk):
+    """How many bytes the journal may take: what it is given, less what the disk must keep free; 0 without a limit.
+
+    :param dict values: what settings() found.
+    :param int used: what it takes now.
+    :param tuple disk: the bytes of its disk, and how many of them are free.
+    """
+    total, free = disk
+    percent, most = _KEEP_FREE
+    keep = size(values["SystemKeepFree"].value) if "SystemKeepFree" in values else min(total * percent // 100, most)
+    return min(size(_value(values, "SystemMaxUse")), used + max(free - keep, 0))
+
+
+def reach(now, first, since, days, taken):
+    """How far the journal goes back, and how far it will.
+
+    :param float now: seconds since 1970.
+    :param float first: when its first entry was written.
+    :param float since: when the settings that are in force were laid down; what went before is none of theirs.
+    :param int days: for how long entries must be kept.
+    :param tuple taken: the bytes that it takes now, and those that it may take.
+    :return: dict of the facts that tell it.
+    """
+    used, limit = taken
+    oldest = max(now - first, 0) / _DAY
+    is_young = 0 <= now - first < _DAY
+    return {
+        "oldest_days": round(oldest, 2),
+        "gone_days": int(max(min(days, (now - since) / _DAY) - oldest, 0)),
+        "lasts_days": None if is_young else int(limit / (used / max(oldest, 1))) if used and limit else 0,
+        "lasts_days_known_from": time.strftime("%Y-%m-%d", time.gmtime(first + _DAY)) if is_young else "",
+    }
 
 
 def _bytes(folder):
@@ -131,23 +170,22 @@ def _kernel():
         return file.read().decode("utf-8", "replace").replace("\0", " ")
 
 
-def _journal():
+def _journal(days):
     paths = files()
     values = settings(paths, _kernel())
     with open("/etc/machine-id", encoding="ascii") as file:
         folder = os.path.join("/var/log/journal", file.read().strip())
     persistent = os.path.exists(os.path.join(folder, "system.journal"))
     used = _bytes(folder) if persistent else 0
-    limit = size(_value(values, "SystemMaxUse"))
-    days = max(time.time() - _first_entry_time(), 60) / 86400
+    disk = os.statvfs(folder if persistent else "/")
+    limit = room(values, used, (disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize))
+    since = max((os.stat(path).st_mtime for path in paths), default=0)
     return {
         "persistent": persistent,
         "losses": losses(values, hands_nothing_on(paths)),
-        "oldest_days": round(days, 2),
+        **reach(time.time(), _first_entry_time(), since, days, (used, limit)),
         "bytes": used,
         "limit_bytes": limit,
-        # A young journal's rate is its first hour's, which is no measure: it counts as spread over a day at least.
-        "lasts_days": int(limit / (used / max(days, 1))) if used and limit else 0,
         "rate_limited": not (_value(values, "RateLimitIntervalSec") == "0" or _value(values, "RateLimitBurst") == "0"),
         "applied": _applied(paths),
         "deletes_after": _value(values, "MaxRetentionSec") or "0",
@@ -162,14 +200,16 @@ OBSERVERS = {
     "journal": Observer(
         look=_journal,
         text="systemd's journal: where it lies, how far it goes back, how long its room lasts",
-        arguments={},
+        arguments={"days": Argument(int, "for how long entries must be kept", 60)},
         facts={
             "persistent": "bool: it is on the disk and survives a restart",
             "losses": "list: settings by which less than everything is kept or handed on, and where they stand",
-            "oldest_days": "float: days since its first entry",
+            "oldest_days": "float: days since its first entry; those in files of accounts are left out",
+            "gone_days": "int: days of those that must be kept, and since these settings are in force, that are gone",
             "bytes": "int: what it takes now",
-            "limit_bytes": "int: what it may take (SystemMaxUse)",
-            "lasts_days": "int: days that fit into the limit at the rate so far",
+            "limit_bytes": "int: what it may take (SystemMaxUse, and what SystemKeepFree leaves of the disk)",
+            "lasts_days": "int: days that fit into the limit at the rate so far; not known on the first day",
+            "lasts_days_known_from": "str: before which day that is not known; empty where it is",
             "rate_limited": "bool: messages above a rate are dropped",
             "applied": "bool: journald runs with the configuration that stands in its files",
             "deletes_after": "str: MaxRetentionSec; 0 is never",

@@ -17,6 +17,7 @@ from ._registry import Argument, ObservationError, Observer
 
 _HASH_BUDGET = 256 << 20  # bytes of closed records that one look reads again, newest first
 _SHOWN = 20
+_RATE_DAYS = 2
 _FOLDER = (0o750,)
 _CLOSING_SECONDS = 600
 """So long after midnight yesterday may still be open: the housekeeping closes it in this time (records.tending)."""
@@ -35,6 +36,9 @@ def look(settings, now, silence_seconds):
     space = os.statvfs(settings.store)
     free = space.f_bavail * space.f_frsize
     per_day = max(seen.bytes_by_day.values(), default=0)
+    # The first day is seldom whole.
+    known_from = seen.today + datetime.timedelta(days=_RATE_DAYS - seen.oldest_days)
+    is_young = seen.oldest_days < _RATE_DAYS
     heard = {host: round(now - last) for host, last in seen.last_heard.items()}
     return {
         "oldest_days": seen.oldest_days,
@@ -49,7 +53,8 @@ def look(settings, now, silence_seconds):
         ),
         "retention_days": settings.retention_days,
         "free_percent": 100 * space.f_bavail // max(space.f_blocks, 1),
-        "lasts_days": min(int(free / per_day), 99999) if per_day else 99999,
+        "lasts_days": None if is_young else min(int(free / per_day), 99999) if per_day else 99999,
+        "lasts_days_known_from": known_from.isoformat() if is_young else "",
     }
 
 
@@ -177,7 +182,9 @@ OBSERVERS = {
             "silent_hosts": "list: known hosts without a record for longer than the argument says",
             "retention_days": "int: what the housekeeping keeps",
             "free_percent": "int: of the store's disk",
-            "lasts_days": "int: days until the disk is full at the rate of the fullest day; 99999 without a rate",
+            "lasts_days": "int: days until the disk is full at the rate of the fullest day; 99999 without a rate; "
+            "not known before there was a whole day",
+            "lasts_days_known_from": "str: before which day that is not known; empty where it is",
         },
         seconds=120,
     ),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 import subprocess
 
@@ -11,7 +12,9 @@ from ansible_collections.order82.baseline.plugins.module_utils.observers import 
 
 MAIN = "[Journal]\n#Storage=auto\n#MaxRetentionSec=0\n#ForwardToSyslog={}\n#MaxLevelStore=debug\n"
 SYSLOG = "# Undo upstream commit 46b131574fdd7d77 for now.\n[Journal]\nForwardToSyslog=yes\n"
-OURS = "# Ansible managed\n[Journal]\nStorage=persistent\nSystemMaxUse=1G\nRateLimitBurst=0\n"
+OURS = "# Ansible managed\n[Journal]\nStorage=persistent\nSystemMaxUse=1G\nRateLimitBurst=0\nSystemMaxFiles=0\n"
+DAY, GB, MB = 86400, 1 << 30, 1 << 20
+NOW = 1_790_000_000.0
 
 
 @pytest.fixture(params=["debian12", "debian13"])
@@ -41,7 +44,7 @@ def test_all_is_kept_with_our_file(root):
 @pytest.mark.parametrize("folder", ["etc", "run", "usr/local/lib", "usr/lib"])
 @pytest.mark.parametrize(
     "setting",
-    ["Storage=volatile", "MaxLevelStore=crit", "MaxLevelSyslog=err", "ForwardToSyslog=no", "SystemMaxFiles=2"],
+    ["Storage=volatile", "MaxLevelStore=crit", "MaxLevelSyslog=err", "ForwardToSyslog=no", "SystemMaxFiles=100"],
 )
 def test_another_drop_in_is_named_wherever_it_lies(root, folder, setting):
     path = f"{folder}/systemd/journald.conf.d/zz.conf"
@@ -72,7 +75,7 @@ def test_a_line_that_goes_on_is_read_as_one(root):
 
 
 def test_of_one_name_only_the_first_folders_file_counts(root):
-    (root / "run/systemd/journald.conf.d/order82.conf").write_text("[Journal]\nStorage=none\n")
+    (root / "run/systemd/journald.conf.d/order82.conf").write_text("[Journal]\nStorage=none\nSystemMaxFiles=0\n")
     assert found(root) == []
     (root / "etc/systemd/journald.conf.d/order82.conf").unlink()
     assert found(root) == ["Storage=none (/run/systemd/journald.conf.d/order82.conf)"]
@@ -94,6 +97,63 @@ def test_the_kernels_command_line_has_the_last_word(root):
         "MaxLevelStore=3 (the kernel's command line)",
         "ForwardToSyslog=0 (the kernel's command line)",
     ]
+
+
+def test_a_hundred_files_are_a_limit_that_nobody_set(root):
+    ours = root / "etc/systemd/journald.conf.d/order82.conf"
+    ours.write_text(ours.read_text().replace("SystemMaxFiles=0\n", ""))
+    assert found(root) == ["SystemMaxFiles is not set, and 100 files are kept"]
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "disk", "room"),
+    [
+        ({"SystemMaxUse": "4G", "SystemKeepFree": "1G"}, 1 * GB, (100 * GB, 50 * GB), 4 * GB),
+        ({"SystemMaxUse": "4G", "SystemKeepFree": "1G"}, 1 * GB, (10 * GB, 2 * GB), 2 * GB),
+        ({"SystemMaxUse": "4G", "SystemKeepFree": "1G"}, 1 * GB, (10 * GB, GB // 2), 1 * GB),
+        ({"SystemMaxUse": "4G"}, 1 * GB, (10 * GB, 2 * GB), 1 * GB + 2 * GB - 10 * GB * 15 // 100),
+        ({"SystemMaxUse": "8G"}, 0, (1000 * GB, 5 * GB), 1 * GB),
+        ({}, 1 * GB, (100 * GB, 50 * GB), 0),
+    ],
+)
+def test_its_room_is_what_it_is_given_and_what_the_disk_has(given, used, disk, room):
+    assert journal.room({key: journal.Setting(value, "x") for key, value in given.items()}, used, disk) == room
+
+
+def reach(oldest, since, used, limit, days=60):
+    found = journal.reach(NOW, NOW - oldest * DAY, NOW - since * DAY, days, (used, limit))
+    return found["gone_days"], found["lasts_days"], found["lasts_days_known_from"]
+
+
+@pytest.mark.parametrize(
+    ("oldest", "since", "gone"),
+    [
+        (0.0, 0.0, 0),
+        (70, 100, 0),
+        (29, 60, 31),  # 100 files, one a day and account, at 361 MB of 1 GB
+        (29, 400, 31),  # not more than must be kept
+        (29, 29.5, 0),  # the host has no more
+        (29, 3, 0),  # what went under the settings before is none of these
+        (0.1, 59, 58),  # somebody took all
+    ],
+)
+def test_it_goes_back_as_far_as_the_settings_in_force_and_the_retention_do(oldest, since, gone):
+    assert reach(oldest, since, 400 * MB, 4 * GB)[0] == gone
+
+
+def test_less_than_a_day_says_nothing_of_how_long_it_lasts():
+    """25 MB in the first quarter of an hour were 42 days of 1 GB."""
+    tomorrow = datetime.datetime.fromtimestamp(NOW + DAY - 900, datetime.UTC).date().isoformat()
+    assert reach(900 / DAY, 900 / DAY, 25 * MB, GB)[1:] == (None, tomorrow)
+
+
+@pytest.mark.parametrize(
+    ("oldest", "used", "lasts"),
+    [(1.0, 25 * MB, 40), (10, 250 * MB, 40), (10, 0, 0), (-3, 25 * MB, 40)],
+)
+def test_after_a_day_it_lasts_as_long_as_its_rate_says(oldest, used, lasts):
+    """Also where the clock was ahead when the first entry was written."""
+    assert reach(oldest, 1, used, GB)[1:] == (lasts, "")
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="without systemd there is nothing to compare with")

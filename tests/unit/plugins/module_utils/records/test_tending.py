@@ -200,6 +200,14 @@ def test_yesterday_is_in_order_before_and_after_it_is_closed(settings, minutes):
     ]
 
 
+def test_how_long_the_disk_lasts_is_not_known_before_there_was_a_whole_day(settings):
+    for back, known in ((2, "2026-11-24"), (1, "2026-11-24"), (0, "")):
+        tend(settings, NOON - back * DAY)
+        facts = seen_store.look(settings, NOON - back * DAY, 300)
+        assert facts["lasts_days_known_from"] == known
+        assert (facts["lasts_days"] is None) is bool(known)
+
+
 def test_host_that_says_nothing_is_silent(settings):
     now = time.time()
     tend(settings, now)
