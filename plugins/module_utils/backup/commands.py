@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NamedTuple
 
-from . import drilling, finding, log, postgresql, restic, restoring, running, settings
+from . import drilling, finding, log, manifest, postgresql, restic, restoring, running, settings
 
 
 class Wish(NamedTuple):
@@ -27,6 +27,9 @@ def options(parser):
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     run = verbs.add_parser("run", help="back up into every repository / 备份")
     run.add_argument("set", nargs="*", metavar="SET", help="all if left out")
+    run.add_argument(
+        "--smaller-is-right", action="store_true", help="these sets lost nothing that should be there / 确认变小属实"
+    )
     run.set_defaults(run=command_run)
     keep = verbs.add_parser("log", help="back up the log that PostgreSQL wrote since (a timer)")
     keep.set_defaults(run=command_log)
@@ -54,12 +57,15 @@ def options(parser):
 def command_run(arguments):
     """order82 backup run"""
     given = settings.load()
+    if arguments.smaller_is_right and not arguments.set:
+        raise settings.SettingsError("name the sets that are right as they are; there are %s" % ", ".join(given.sets))
     with running.alone():
-        results = running.run(given, settings.chosen(given, arguments.set))
+        results = running.run(given, settings.chosen(given, arguments.set), arguments.smaller_is_right)
         running.remember("run", results)
     failed = [one for one in results if "error" in one]
     text = ["%(set)s is in %(repository)s" % one for one in results if "error" not in one]
-    text += ["%(set)s is NOT in %(repository)s: %(error)s" % one for one in failed]
+    text += ["%(set)s is NOT in %(repository)s, or not all of it: %(error)s" % one for one in failed]
+    text += sorted({one["doubt"] for one in results if "doubt" in one})
     return {"results": results}, "\n".join(text), 1 if failed else 0
 
 
@@ -116,6 +122,7 @@ def command_restore(arguments):
         done = restoring.restore(given, one, wish)
     would = "would be " if arguments.dry_run else ""
     rows = ["the set %(set)s of %(at)s, from %(repository)s (snapshot %(snapshot).8s)" % done]
+    rows += ["there was a doubt about it: %(doubt)s; --at takes an older one" % done] if done["doubt"] else []
     for key, says in (
         ("new", "written anew"),
         ("replaced", "replaced, and set aside"),
@@ -136,4 +143,5 @@ def command_restore(arguments):
 
 def _plain(text):
     """What a name of a file may have in it does nothing to a terminal."""
+    text = manifest.shown(text)
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -24,7 +24,7 @@ from .. import journal, processes
 from ..state import files, paths
 from ..state.errors import StateError
 from . import finding, kinds, restic
-from .manifest import differences
+from .manifest import differences, mend_links
 
 REPORT = "/var/lib/order82-backup/drill.json"
 SIGNATURE = "/var/lib/order82-backup/drill.json.sig"
@@ -67,7 +67,11 @@ def _try(settings, place, one):
             said = (settings.scratch, free, one.name, needed)
             raise OSError("%s has room for %d bytes, and the set %s takes %d" % said)
         place.restore(backup.data, folder.tree)
+        mend_links(manifest["files"], folder.tree)
         wrong, compared = differences(manifest["files"], folder.tree)
+        files = sum(entry["type"] == "file" for entry in manifest["files"])
+        doubt = manifest.get("doubt", "" if files else "it has no file at all: nothing was compared")
+        wrong[:0] = [doubt] if doubt else []
         counts = {}
         if kinds.is_copy(manifest["kind"]):
             os.rename(folder.of(kinds.staging(one)), folder.copy)
@@ -79,7 +83,7 @@ def _try(settings, place, one):
         return {
             "snapshot": backup.data,
             "at": manifest["at"],
-            "files": sum(entry["type"] == "file" for entry in manifest["files"]),
+            "files": files,
             "compared": compared,
             "bytes": needed,
             "tables": len(counts),

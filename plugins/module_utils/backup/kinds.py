@@ -64,7 +64,21 @@ def _take_files(one, _folder):
     for path in one.paths:
         if not os.path.lexists(path):
             raise FileNotFoundError("the set %s names %s, which is not there" % (one.name, path))
+        if os.path.islink(path) and not _has_target(path, one.paths):
+            said = "the set %s names %s, which only leads to %s: name that too, or a folder that has both"
+            raise NotADirectoryError(said % (one.name, path, os.path.realpath(path)))
     return Taken(one.paths, (*one.exclude, *secret_files.NEVER))
+
+
+def _has_target(link, paths):
+    """Of a symlink the backup has where it leads, and nothing of what is there."""
+    real = os.path.realpath(link)
+    return any(is_in(real, os.path.realpath(path)) for path in paths if not os.path.islink(path))
+
+
+def is_in(path, top):
+    """Whether a path is a folder's, or in it."""
+    return path == top or path.startswith(top.rstrip("/") + "/")
 
 
 def _take_system(one, folder):

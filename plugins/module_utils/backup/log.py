@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-from . import finding, restic
+from . import finding, restic, running
 from .postgresql import LOG
 
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
@@ -32,7 +32,9 @@ def back_up(settings):
             result = {"set": one.name, "repository": name}
             try:
                 place.run("unlock")
-                result["snapshot"] = place.backup([folder], {"set": one.name, "part": "wal"})[0]
+                result["snapshot"], _summary, unread = place.backup([folder], {"set": one.name, "part": "wal"})
+                if unread:
+                    raise restic.ResticError(running.not_read(unread))
                 times = [backup.at for backup in finding.backups(place) if backup.set == one.name]
                 oldest.append(times[-2].timestamp() if len(times) > 1 else 0)
             except restic.ResticError as error:

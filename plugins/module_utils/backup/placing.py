@@ -23,7 +23,7 @@ from .. import processes, putting_back
 from ..state import paths
 from ..state.errors import StateError
 from . import kinds
-from .manifest import NO_TEXT, sha256
+from .manifest import NO_TEXT, as_listed, sha256
 
 STAYS = re.compile(
     r"/etc/(ssh|order82|network|netplan|sudoers|sudoers\.d|systemd/network|passwd-?|shadow-?|group-?|gshadow-?|subuid|subgid"
@@ -53,17 +53,13 @@ def target(path, one):
     """Where a file of a snapshot belongs; None for what is no file of the host, such as the list of packages."""
     folder = kinds.staging(one)
     if path != folder and not path.startswith(folder + "/"):
-        return path if any(_is_in(path, top) for top in _tops(one)) else None
+        return path if any(kinds.is_in(path, top) for top in _tops(one)) else None
     inside = path[len(folder) :]
     return inside if one.kind == "sqlite" and inside else None
 
 
 def _tops(one):
     return ("/etc",) if one.kind == "system" else one.paths
-
-
-def _is_in(path, top):
-    return path == top or path.startswith(top.rstrip("/") + "/")
 
 
 class Placing:
@@ -241,7 +237,7 @@ class Placing:
             return
         if there and stat.S_ISLNK(there.st_mode) and there.st_uid == 0 and _are_roots(descriptor):
             return
-        if there and not any(_is_in(path, top) for top in _tops(self._one)):
+        if there and not any(kinds.is_in(path, top) for top in _tops(self._one)):
             return  # above the set: who goes that way refuses it
         if not self._restored:
             self._gone.add(path)
@@ -373,13 +369,9 @@ def _named_like(tree, path):
         there = []
         for one in found:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                there += [one + "/" + name for name in os.listdir(tree + one) if _as_listed(name) == part]
+                there += [one + "/" + name for name in os.listdir(tree + one) if as_listed(name) == part]
         found = there
     return found
-
-
-def _as_listed(name):
-    return "".join(NO_TEXT if "\udc80" <= one <= "\udcff" else one for one in name)
 
 
 def _content(descriptor, name):

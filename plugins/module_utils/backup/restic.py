@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import subprocess
 import time
 from typing import NamedTuple
 
 from .. import processes
+from .manifest import NO_TEXT
 from .settings import refuse_open
 
 CACHE = "/var/cache/order82-backup"
@@ -20,6 +24,8 @@ LOCKED_SECONDS = 3600
 LOCKED_STEP_SECONDS = 10
 INCOMPLETE = 3
 """restic-backup(1): a snapshot was made, but some files could not be read."""
+
+_ANY_BYTE = b"(?:%s|[\x80-\xff])" % NO_TEXT.encode("utf-8")
 
 
 class ResticError(OSError):
@@ -49,6 +55,9 @@ class Repository(NamedTuple):
 
         :raises ResticError: it ended with a code that is not in C(ok), took too long, or is not installed.
         """
+        return self._done(words, seconds, ok).stdout.decode("utf-8", "replace")
+
+    def _done(self, words, seconds, ok=(0,)):
         environment = {
             "RESTIC_REPOSITORY_FILE": self.address_file,
             "RESTIC_PASSWORD_FILE": self.password_file,
@@ -70,7 +79,7 @@ class Repository(NamedTuple):
             raise ResticError(
                 "the repository %s can't be used for 'restic %s': %s" % (self.name, words[0], reason(done)[:300])
             )
-        return done.stdout.decode("utf-8", "replace")
+        return done
 
     def snapshots(self, **tags):
         """Those of this host with these tags, the newest last."""
@@ -88,35 +97,82 @@ class Repository(NamedTuple):
         return sorted(found, key=lambda one: one.at)
 
     def backup(self, paths, tags, exclude=()):
-        """Back up, and give back the snapshot's id and whether something could not be read."""
-        words = ["--tag=" + ",".join("%s=%s" % pair for pair in sorted(tags.items()))]
+        """Back up; what can't be read is missing in the snapshot.
+
+        :return: tuple: the snapshot's id, restic's summary, and dict: each path that could not be read, and why.
+        """
+        words = ["backup", "--json", "--host=" + self.host]
+        words += ["--tag=" + ",".join("%s=%s" % pair for pair in sorted(tags.items()))]
         words += ["--exclude=" + pattern for pattern in exclude]
-        said = self.run(
-            "backup",
-            "--json",
-            "--host=" + self.host,
-            *words,
-            "--",
-            *paths,
-            seconds=BACKUP_SECONDS,
-            ok=(0, INCOMPLETE),
-        )
-        for row in reversed(said.splitlines()):
+        done = self._done([*words, "--", *paths], BACKUP_SECONDS, ok=(0, INCOMPLETE))
+        for row in reversed(done.stdout.decode("utf-8", "replace").splitlines()):
             message = json.loads(row)
             if message.get("message_type") == "summary":
-                return message["snapshot_id"], message
+                return message["snapshot_id"], message, unread(done.stderr) if done.returncode else {}
         raise ResticError("the repository %s: restic ended without telling its snapshot" % self.name)
 
     def nodes(self, snapshot):
-        """What is in a snapshot, each with path, type, size and mtime."""
-        for row in self.run("ls", "--json", "--no-lock", snapshot, seconds=BACKUP_SECONDS).splitlines():
-            node = json.loads(row)
-            if node.get("struct_type", node.get("message_type")) == "node":
-                yield node
+        """What is in a snapshot: list of dict, each with path, type, uid, gid and mtime, and mode and size unless 0.
+
+        A path has the bytes that it has in the snapshot: those that are no UTF-8 are surrogates (PEP 383).
+        """
+        words = ["ls", "--no-lock", snapshot]
+        listed = self._done([*words, "--json"], BACKUP_SECONDS).stdout.decode("utf-8", "replace")
+        rows = map(json.loads, listed.splitlines())
+        found = [row for row in rows if row.get("struct_type", row.get("message_type")) == "node"]
+        if any(NO_TEXT in node["path"] for node in found):
+            for node, path in zip(found, true_names(found, self._done(words, BACKUP_SECONDS).stdout)):
+                node["path"] = path
+        return found
 
     def restore(self, snapshot, target):
         """Put a whole snapshot below a folder."""
         self.run("restore", "--no-lock", snapshot, "--target", target, seconds=RESTORE_SECONDS)
+
+
+def unread(said):
+    """What a backup could not read; a file that was removed meanwhile is no loss.
+
+    :param bytes said: restic's messages; one of them has another form from 0.17 on.
+    :return: dict: each path, and why. Where restic does not say it, there is one without a name.
+    """
+    found, gone = {}, False
+    for line in said.splitlines():
+        try:
+            message = json.loads(line)
+            if message["message_type"] != "error":
+                continue
+            error, path = message["error"], message["item"]
+            reason = error.get("message") or os.strerror(error["Err"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if reason.endswith(os.strerror(errno.ENOENT).lower()) or error.get("Err") == errno.ENOENT:
+            gone = True
+            if not os.path.lexists(path):
+                continue
+        found[path] = reason
+    return found or ({} if gone else {"": "restic does not say which"})
+
+
+def true_names(nodes, listed):
+    """The paths of a snapshot's nodes with the bytes that they have.
+
+    restic's list in JSON has NO_TEXT for each byte that is no text. Its list for people has all bytes, and a path a
+    line; but a path may have a line feed of its own, so each is looked for as the other list has it.
+
+    :param bytes listed: the list for people.
+    :return: list of str.
+    :raises ResticError: the lists are not of the same.
+    """
+    found, position = [], 0
+    for node in nodes:
+        parts = [re.escape(part.encode("utf-8")) for part in node["path"].split(NO_TEXT)]
+        match = re.compile(_ANY_BYTE.join(parts) + b"\n").match(listed, position)
+        if not match:
+            raise ResticError("restic lists the snapshot in two ways that differ at %s" % ascii(node["path"]))
+        found.append(match[0][:-1].decode("utf-8", "surrogateescape"))
+        position = match.end()
+    return found
 
 
 def when_free(run, *words):

@@ -12,10 +12,10 @@ import datetime
 import json
 import os
 import shutil
-import stat
 
 from .. import journal
 from . import database, drilling, finding, kinds, restic, secret_files
+from .manifest import mend_links, permissions
 from .placing import Placing
 
 ASIDE = "/var/lib/order82-backup/set-aside"
@@ -52,24 +52,26 @@ def _from(settings, place, one, wish):
         backup = finding.latest(place, one.name, wish.at)
         manifest = finding.manifest(place, backup, folder.tree)
         done = {"set": one.name, "repository": place.name, "snapshot": backup.data, "at": manifest["at"]}
-        done.update(new=[], replaced=[], stays=[], mended=[], refused=[])
+        done.update(new=[], replaced=[], stays=[], mended=[], refused=[], doubt=manifest.get("doubt", ""))
         if wish.to:
             done.update(new=[entry["path"] for entry in manifest["files"]], below=wish.to)
             if not wish.dry_run:
                 # What is put below it belongs to anybody.
                 drilling.own_folder(wish.to, 0o700)
                 place.restore(backup.data, wish.to)
+                mend_links(manifest["files"], wish.to)
         elif manifest["kind"] in database.KINDS:
             done.update(database.plan(one))
             if not wish.dry_run:
                 place.restore(backup.data, folder.tree)
                 database.put_back(place, one, manifest, folder, wish.at)
         else:
-            modes = {node["path"]: permissions(node["mode"]) for node in place.nodes(backup.data)}
+            modes = {node["path"]: permissions(node) for node in place.nodes(backup.data)}
             if wish.dry_run:
                 done.update(Placing(one, manifest, modes).run())
             else:
                 place.restore(backup.data, folder.tree)
+                mend_links(manifest["files"], folder.tree)
                 aside = os.path.join(ASIDE, datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ"))
                 done.update(Placing(one, manifest, modes, folder, aside).run())
                 if one.kind == "system":
@@ -89,9 +91,3 @@ def _missing_keys():
             return [path for path in file.read().splitlines() if not os.path.lexists(path)]
     except FileNotFoundError:
         return []  # a backup that an earlier version made
-
-
-def permissions(mode):
-    """The permissions of a file as restic lists its mode, which is Go's (io/fs.FileMode)."""
-    special = (mode >> 23 & 1) * stat.S_ISUID | (mode >> 22 & 1) * stat.S_ISGID | (mode >> 20 & 1) * stat.S_ISVTX
-    return special | mode & 0o777

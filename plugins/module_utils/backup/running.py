@@ -17,7 +17,7 @@ import sys
 
 from .. import journal
 from . import kinds, restic
-from .manifest import Hashes
+from .manifest import Hashes, shown
 
 RECORD = "order82-backup"
 LOCK = "/run/order82-backup.lock"
@@ -27,6 +27,10 @@ FAILED = "/var/lib/order82-backup/failed-%s.json"
 """What the last run could not do, by what ran: C(run) or C(log). An inspection is not to wait until a backup is old."""
 MADE = "/var/lib/order82-backup/made.json"
 """The newest backup of each set in each repository: an inspection asks whether it is still there."""
+
+SIZES = "/var/lib/order82-backup/sizes.json"
+"""What each set held when that was last taken for right: C(files) and C(bytes) by set."""
+_NAMES = 5  # of files that could not be read, in a sentence; the rest is counted
 
 
 class BusyError(OSError):
@@ -44,26 +48,33 @@ def alone():
         yield
 
 
-def run(settings, sets):
+def run(settings, sets, smaller_is_right=False):
     """Back up, and record what came of it.
 
+    :param bool smaller_is_right: somebody says that the sets lost nothing that should be there.
     :return: list of dict, one for each set and repository: C(set), C(repository), and either C(snapshot), C(manifest)
-        and C(at) or C(error).
+        and C(at) or C(error). It has all of them where some files could not be read. C(doubt): a sentence, where the
+        set has lost more than it may, or is empty.
     """
     places, gone = _usable(restic.repositories(settings))
     results = []
     for one in sets:
         try:
-            found = _back_up(one, places) if places else []
+            least = 0 if smaller_is_right else 100 - settings.max_loss_percent
+            found = _back_up(one, places, least) if places else []
         except kinds.TROUBLES as error:
             found = [{"set": one.name, "repository": name, "error": str(error)} for name in places]
         finally:
             kinds.clear(one)
         found += [{"set": one.name, "repository": name, "error": error} for name, error in gone.items()]
         for result in found:
+            result.update({"smaller_is_right": True} if smaller_is_right else {})
             journal.write(RECORD, "backup %s" % json.dumps(result, sort_keys=True))
             if "error" in result:
-                sys.stderr.write("<2>alarm: no backup of %(set)s to %(repository)s: %(error)s\n" % result)
+                said = "no whole backup" if "manifest" in result else "no backup"
+                sys.stderr.write("<2>alarm: %s of %s\n" % (said, "%(set)s to %(repository)s: %(error)s" % result))
+        for doubt in {result["doubt"] for result in found if "doubt" in result}:
+            sys.stderr.write("<2>alarm: %s\n" % doubt)
         results += found
     return results
 
@@ -75,7 +86,7 @@ def remember(what, results):
     """
     seen = {(one["set"], one["repository"]) for one in results}
     failed = [one for one in failures(what) if (one["set"], one["repository"]) not in seen]
-    failed += [one for one in results if "error" in one]
+    failed += [one for one in results if "error" in one or "doubt" in one]
     _write(FAILED % what, failed)
     new = [one for one in results if "manifest" in one]
     if new:
@@ -84,7 +95,7 @@ def remember(what, results):
 
 
 def failures(what):
-    """:return: list of dict: C(set), C(repository) and C(error) of what failed when it last ran."""
+    """:return: list of dict: C(set), C(repository), and C(error) or C(doubt), of what was wrong when it last ran."""
     return _read(FAILED % what)
 
 
@@ -124,7 +135,7 @@ def _usable(places):
     return {name: place for name, place in places.items() if name not in gone}, gone
 
 
-def _back_up(one, places):
+def _back_up(one, places, least_percent):
     began = datetime.datetime.now(datetime.timezone.utc)
     tags = {"set": one.name, "run": secrets.token_hex(8)}
     taken = kinds.take(one)
@@ -133,14 +144,17 @@ def _back_up(one, places):
     for name, place in places.items():
         result = {"set": one.name, "repository": name, "run": tags["run"]}
         try:
-            snapshot, summary = place.backup(taken.paths, {**tags, "part": "data"}, taken.exclude)
+            snapshot, summary, unread = place.backup(taken.paths, {**tags, "part": "data"}, taken.exclude)
             files = kinds.describe(one, place.nodes(snapshot), hashes)
         except restic.ResticError as error:
             result["error"] = str(error)
         else:
             manifests[name] = {"snapshot": snapshot, "files": files}
             result.update(snapshot=snapshot, bytes=summary["total_bytes_processed"], added=summary["data_added"])
+            if unread:
+                result["error"] = not_read(unread)
         results.append(result)
+    doubt = _doubt(one, next(iter(manifests.values()))["files"], least_percent) if manifests else ""
     counts = kinds.count(one) if manifests else {}
     shared = {
         "set": one.name,
@@ -149,13 +163,42 @@ def _back_up(one, places):
         "at": began.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "programs": kinds.programs_of(one),
         "counts": counts,
+        "doubt": doubt,
     }
     for result in results:
         if result["repository"] in manifests:
             _keep(places[result["repository"]], {**shared, **manifests[result["repository"]]}, tags, result)
+            result.update({"doubt": doubt} if doubt else {})
     if manifests:
         hashes.keep()
     return results
+
+
+def not_read(unread):
+    """Which files are missing in a backup, in a sentence."""
+    named = ["%s (%s)" % (shown(path), why) if path else why for path, why in sorted(unread.items())]
+    more = " and %d more" % (len(named) - _NAMES) if len(named) > _NAMES else ""
+    return "%d could not be read and are missing in it: %s%s" % (len(named), ", ".join(named[:_NAMES]), more)
+
+
+def _doubt(one, files, least_percent):
+    """Whether a set is what it was: a volume that is not mounted is an empty folder, and no error.
+
+    :param list files: of the backup that was just made, as its manifest has them.
+    :param int least_percent: so much of its files and bytes must be left; then the next one is compared with it.
+    :return: str, a sentence; empty where all is well.
+    """
+    sizes = [entry["size"] for entry in files if entry["type"] == "file"]
+    now, known = {"files": len(sizes), "bytes": sum(sizes)}, dict(_read(SIZES))
+    before = known.get(one.name)
+    says = "; if that is right, say so: order82 backup run --smaller-is-right %s" % one.name
+    if before is None and least_percent and not sizes:
+        return "the set %s has no file at all%s" % (one.name, says)
+    for key in before or ():
+        if now[key] * 100 < before[key] * least_percent:
+            return "the set %s had %d %s, and has %d%s" % (one.name, before[key], key, now[key], says)
+    _write(SIZES, {**known, one.name: now})
+    return ""
 
 
 def _keep(place, manifest, tags, result):
@@ -165,7 +208,9 @@ def _keep(place, manifest, tags, result):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(manifest, file)
     try:
-        result["manifest"], _summary = place.backup([path], {**tags, "part": "manifest"})
+        result["manifest"], _summary, unread = place.backup([path], {**tags, "part": "manifest"})
         result["at"] = manifest["at"]
+        if unread:
+            result["error"] = not_read(unread)
     except restic.ResticError as error:
         result["error"] = str(error)

@@ -13,6 +13,7 @@ PATH = "/etc/order82/backup.json"
 STATE = "/var/lib/order82-backup"
 KINDS = ("system", "files", "records", "sqlite", "postgresql", "mariadb", "ldap")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+MAX_LOSS_PERCENT = 50
 _SECRET_BITS = 0o077
 
 
@@ -34,7 +35,10 @@ class Set(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """C(repositories): name to the file with its address; C(domains): name to what fails with it, such as a room."""
+    """C(repositories): name to the file with its address; C(domains): name to what fails with it, such as a room.
+
+    C(max_loss_percent): so much of its files or bytes may be gone from a set since its last backup.
+    """
 
     host: str
     sets: dict
@@ -43,6 +47,7 @@ class Settings(NamedTuple):
     password_file: str
     ca_file: str
     scratch: str
+    max_loss_percent: int = MAX_LOSS_PERCENT
 
 
 def load(path=PATH):
@@ -61,6 +66,8 @@ def load(path=PATH):
             password_file=raw["password_file"],
             ca_file=raw["ca_file"],
             scratch=raw["scratch"],
+            # An earlier version of the role wrote none.
+            max_loss_percent=int(raw.get("max_loss_percent", MAX_LOSS_PERCENT)),
         )
     except FileNotFoundError as error:
         raise SettingsError("%s is missing: nothing is backed up here (the role backup writes it)" % path) from error

@@ -22,6 +22,7 @@ _FORBIDDEN = 403
 _DELETES = (200, 204, 404)
 """What a server says that would have deleted it."""
 _SECONDS = 20
+_WRONG = ("error", "doubt")
 _MOST_BYTES = 16 << 20
 
 
@@ -96,7 +97,7 @@ def _snapshots(place):
 def _failed(settings):
     """Of sets and repositories that there still are."""
     return [
-        "%s%s to %s: %s" % (part, one["set"], one["repository"], one["error"])
+        "%s%s to %s: %s" % (part, one["set"], one["repository"], "; ".join(one[key] for key in _WRONG if key in one))
         for what, part in (("run", ""), ("log", "the log of "))
         for one in running.failures(what)
         if one["set"] in settings.sets and one["repository"] in settings.repositories

@@ -45,6 +45,12 @@ def filled(lab: Lab) -> Lab:
         "python3 -c \"import sqlite3; c = sqlite3.connect('/srv/app/app.db'); c.execute('create table if not exists t (a)'); "
         "c.executemany('insert into t values (?)', [(n,) for n in range(1000)]); c.commit()\"",
     )
+    # What only a drill with the right to do so brings back: a group's bit, and a capability (CAP_NET_BIND_SERVICE).
+    lab.do(
+        "server",
+        "install -g games -m 2755 /dev/null /srv/mail/sgid; install -m 0755 /dev/null /srv/mail/able; "
+        "python3 -c \"import os; os.setxattr('/srv/mail/able', 'security.capability', bytes.fromhex('0100000200040000' + '00' * 12))\"",
+    )
     for host in ("server", "app"):
         back_up(lab, host)
     return lab
@@ -53,6 +59,12 @@ def filled(lab: Lab) -> Lab:
 def back_up(lab: Lab, host: str, ok: tuple[int, ...] = (0,)) -> None:
     """A backup, as the timer starts it."""
     lab.do(host, "systemctl start order82-backup", ok=ok)
+
+
+def back_up_what_is_left(lab: Lab, host: str) -> None:
+    """A backup after a large file below /etc was removed: that it is smaller by most of it is right."""
+    lab.do(host, "order82 backup run --smaller-is-right system")
+    back_up(lab, host)
 
 
 UP_AGAIN = "systemctl start order82-repository; until ss -Hltn 'sport = :2515' | grep -q .; do sleep 0.1; done"

@@ -158,6 +158,16 @@ def test_a_file_comes_back_as_it_was_and_what_was_there_is_set_aside(filled: Lab
     until(HANG, lambda: on_record(filled, "repository1", "server", 'restored {"at"'), "the record of it")
 
 
+def test_a_name_that_is_no_text_stops_no_restore(filled: Lab) -> None:
+    name = r"/srv/mail/$(printf '\272\317\315\254')"  # in GBK
+    filled.do("server", f'echo a contract >"{name}"; order82 backup run mail; rm "{name}"')
+    said = filled.do("server", "order82 backup restore mail --dry-run")
+    assert "1 would be written anew\n  /srv/mail/\\xba\\xcf" in said
+    filled.do(
+        "server", f'order82 backup restore mail; grep -x "a contract" "{name}"; rm "{name}"; order82 backup run mail'
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -197,6 +207,11 @@ DRIFTS = {
             "app": {"backup.redundant", "backup.append_only"},
             "server": {"backup.redundant", "backup.append_only"},
         },
+    ),
+    "a volume that is not mounted": Drift(
+        {"server": "mount -t tmpfs none /srv/mail; order82 backup run mail"},
+        {"server": "umount /srv/mail; order82 backup run mail"},
+        {"server": {"backup.redundant"}},
     ),
     "a report that somebody wrote": Drift(
         {"app": 'sed -i.was \'s/"seconds"/"Seconds"/\' /var/lib/order82-backup/drill.json'},

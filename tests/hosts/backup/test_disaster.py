@@ -14,7 +14,7 @@ import pytest
 
 from ..conftest import CHECKOUT, HANG, Lab, until
 from ..drift import Drift, broken
-from .conftest import FILES, LOG_AGAIN, ROWS, UP_AGAIN, back_up, listed, log_again, sql, writing
+from .conftest import FILES, LOG_AGAIN, ROWS, UP_AGAIN, back_up, back_up_what_is_left, listed, log_again, sql, writing
 
 CORRUPT = """
 for pack in $(find /srv/backup/app/data -type f); do
@@ -126,7 +126,7 @@ def test_a_full_repository_keeps_nothing_from_the_other(filled: Lab, mark: str) 
         filled.do("app", f"rm /etc/{mark}")
         filled.apply("backup_repository", "repository1")
         log_again(filled)
-        back_up(filled, "app")
+        back_up_what_is_left(filled, "app")
 
 
 def test_after_a_run_that_was_killed_the_next_is_clean(filled: Lab) -> None:
@@ -212,7 +212,7 @@ def test_a_repository_is_looked_at_while_a_backup_goes_on(filled: Lab) -> None:
     finally:
         filled.do("app", "systemctl kill --signal=CONT order82-backup; rm /etc/large")
     until(HANG, lambda: state(filled, "app") != "activating", "its end")
-    back_up(filled, "app")
+    back_up_what_is_left(filled, "app")
 
 
 def test_a_network_that_goes_away_in_the_middle_and_comes_back(filled: Lab) -> None:
@@ -225,7 +225,7 @@ def test_a_network_that_goes_away_in_the_middle_and_comes_back(filled: Lab) -> N
         filled.baseline("mend", "app", "inside")
     until(600, lambda: state(filled, "app") != "activating", "its end")
     filled.do("app", "rm /etc/large; systemctl reset-failed order82-backup")
-    back_up(filled, "app")
+    back_up_what_is_left(filled, "app")
     assert filled.do("app", "ls /var/lib/order82-backup/staging") == ""
 
 

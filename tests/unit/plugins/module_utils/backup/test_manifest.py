@@ -15,6 +15,8 @@ def node(path, kind="file"):
         "type": kind,
         "uid": found.st_uid,
         "gid": found.st_gid,
+        "mode": found.st_mode & 0o777,
+        "ctime": manifest.written(found.st_ctime_ns),
         "size": found.st_size,
         "mtime": manifest.written(found.st_mtime_ns),
     }
@@ -103,11 +105,70 @@ def test_what_comes_back_is_compared(tmp_path):
         (tmp_path / "was").mkdir(exist_ok=True)
         path = tmp_path / "was" / name
         path.write_text("content")
+        os.utime(path, ns=(1, 1))
         [entry] = manifest.of_files([node(path)])
         entries.append({**entry, "path": "/" + name})
     (tmp_path / "same").write_text("content")
     (tmp_path / "other").write_text("CONTENT")
     (tmp_path / "short").write_text("con")
+    for name in ("same", "other", "short"):
+        os.utime(tmp_path / name, ns=(1, 1))
     wrong, compared = manifest.differences(entries, str(tmp_path))
     assert wrong == ["/other has another content", "/short has 3 bytes and not 7", "/gone was not restored"]
     assert compared == 2
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "said"),
+    [
+        (lambda path: os.chmod(path, 0o4640), "has the mode 4640 and not 0640"),
+        pytest.param(
+            lambda path: os.chown(path, 7, 8),
+            f"belongs to 7:8 and not to {os.getuid()}:{os.getgid()}",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away"),
+        ),
+        (
+            lambda path: os.utime(path, ns=(1, 2_000_000_000)),
+            "is of 1970-01-01T00:00:02Z and not of 1970-01-01T00:00:01Z",
+        ),
+        (lambda path: os.setxattr(path, "user.note", b"y"), "has other extended attributes"),
+        (lambda path: os.removexattr(path, "user.note"), "has other extended attributes"),
+    ],
+)
+def test_all_that_a_backup_claims_to_keep_is_compared(tmp_path, otherwise, said):
+    path = tmp_path / "page"
+    path.write_text("a page")
+    path.chmod(0o640)
+    os.setxattr(path, "user.note", b"x")
+    os.utime(path, ns=(1, 1_000_000_000))
+    [entry] = manifest.of_files([node(path)])
+    assert manifest.differences([entry], "/") == ([], 1)
+    otherwise(path)
+    assert manifest.differences([entry], "/")[0] == [f"{path} {said}"]
+    # An earlier version's manifest says nothing of it.
+    earlier = {key: entry[key] for key in ("path", "type", "owner", "group", "size", "sha256")}
+    assert manifest.differences([earlier], "/") == ([], 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sets such attributes")
+def test_a_capability_is_compared_and_what_the_kernel_keeps_for_itself_is_not(tmp_path):
+    path = tmp_path / "ping"
+    path.write_text("a program")
+    [entry] = manifest.of_files([node(path)])
+    os.setxattr(path, "trusted.note", b"x")
+    assert manifest.differences([entry], "/") == ([], 1)
+    os.setxattr(path, "security.capability", bytes.fromhex("0100000200040000" + "00" * 12))
+    assert manifest.differences([entry], "/")[0] == [f"{path} has other extended attributes"]
+
+
+def test_nobody_says_which_attributes_were_backed_up_of_a_file_that_changed_since(tmp_path):
+    path = tmp_path / "page"
+    path.write_text("a page")
+    before = node(path)
+    os.setxattr(path, "user.note", b"x")
+    assert manifest.of_files([before])[0]["attributes"] is None
+
+
+def test_a_mode_of_nothing_is_left_out_by_restic(tmp_path):
+    assert manifest.permissions({}) == 0
+    assert manifest.permissions({"mode": 4194797}) == 0o2755

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 
@@ -92,3 +94,38 @@ def test_it_does_not_wait_for_ever(naps: list[float]) -> None:
 def test_another_error_is_not_waited_for(naps: list[float]) -> None:
     assert restic.when_free(lambda *_words: subprocess.CompletedProcess([], 1, b"", b"Fatal: no room"), "backup")
     assert naps == []
+
+
+OLD = '{"message_type":"error","error":{"Op":"read","Path":"%s","Err":%d},"during":"archival","item":"%s"}'
+NEW = '{"message_type":"error","error":{"message":"%s %s: %s"},"during":"archival","item":"%s"}'
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (OLD % ("/srv/bad", 5, "/srv/bad"), {"/srv/bad": "Input/output error"}),
+        (
+            NEW % ("read", "/srv/bad", "input/output error", "/srv/bad"),
+            {"/srv/bad": "read /srv/bad: input/output error"},
+        ),
+        # What was removed meanwhile is no loss; what is there, and was not found, is one.
+        (OLD % ("/nowhere", 2, "/nowhere"), {}),
+        (NEW % ("lstat", "/nowhere", "no such file or directory", "/nowhere"), {}),
+        (
+            NEW % ("lstat", "/etc", "no such file or directory", "/etc"),
+            {"/etc": "lstat /etc: no such file or directory"},
+        ),
+        ('{"message_type":"exit_error","code":3,"message":"Warning"}\nnot JSON\n[]', {"": "restic does not say which"}),
+    ],
+)
+def test_what_could_not_be_read_is_known_by_name(said: str, found: dict[str, str]) -> None:
+    assert restic.unread(said.encode()) == found
+
+
+def test_true_names_are_those_of_the_list_for_people() -> None:
+    paths = [b"/a", b"/a/\xba\xcf\xcd\xac", b"/a/\xba\xcf\xcd\xad", b"/a/\xef\xbf\xbd", b"/b\n/c", b"/b\xff\n"]
+    nodes = [{"path": re.sub(b"[\xba\xcf\xff]", "\ufffd".encode(), path).decode()} for path in paths]
+    nodes[3]["path"] = "/a/\ufffd"
+    assert [os.fsencode(one) for one in restic.true_names(nodes, b"\n".join(paths) + b"\n")] == paths
+    with pytest.raises(restic.ResticError, match="two ways that differ"):
+        restic.true_names(nodes, b"\n".join(paths[1:]) + b"\n")
