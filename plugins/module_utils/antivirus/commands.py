@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -17,6 +18,11 @@ from . import clamd, quarantine, trial, watch
 SETTINGS = "/etc/order82/antivirus.json"
 ALLOWED = "/var/lib/clamav/order82.sfp"
 """Files that were given back (ClamAV's format: sha256:size:name)."""
+FOLDERS = "/run/order82-antivirus-watch/folders"
+"""What the watch (clamonacc) was told when it started, a folder a line."""
+HOUR = 3600
+AGAIN = 4
+"""The self-test's exit code where its unit starts the watch anew."""
 RELOAD_SECONDS = 300
 
 
@@ -37,9 +43,11 @@ def options(parser):
         "update", help="fetch signatures; new ones that can't be used change nothing / 更新病毒库"
     )
     update.set_defaults(run=command_update)
+    tell = verbs.add_parser("folders", help="tell the watch its folders, and the mounts below them (a service)")
+    tell.set_defaults(run=command_folders)
     follow = verbs.add_parser("watch", help="put what the scanners find into quarantine (a service)")
     follow.set_defaults(run=command_watch)
-    return [look, back, test, update, follow]
+    return [look, back, test, update, tell, follow]
 
 
 def command_list(arguments):
@@ -68,14 +76,42 @@ def command_give_back(arguments):
 def command_test(arguments):
     """order82 antivirus test"""
     del arguments
-    found = trial.look(_settings()["watched"])
+    watched = _settings()["watched"]
+    found = trial.look(watched)
     wrong = [] if found["finds"] else ["clamd does not find the test file"]
     wrong += [] if found["spares"] else ["clamd finds something in a harmless text"]
     wrong += ["the test file can be read in %s" % folder for folder in found["unguarded"]]
+    wrong += ["no file can be opened in %s" % folder for folder in found["unanswered"]]
+    wrong += ["the test file can't be put into %s" % said for said in found["untried"]]
     if wrong:
-        sys.stderr.write("<2>alarm: the self-test of the antivirus failed: %s\n" % "; ".join(wrong))
-        return found, "failed", 1
+        sys.stderr.write("<2>alarm: the self-test of the antivirus failed: %s\n" % ascii("; ".join(wrong))[1:-1])
+        return found, "failed", AGAIN if _helps(found, watched) else 1
     return found, "the test file is found, and nobody can read it where files are watched", 0
+
+
+def _helps(found, watched):
+    """Whether to start the watch anew may help: it does not answer, or there is a mount that it has not been told.
+
+    One that it was told may have been mounted again since; or it can't be watched: that is tried once an hour.
+    """
+    told, since = [], HOUR
+    with contextlib.suppress(FileNotFoundError), open(FOLDERS, encoding="utf-8", errors="surrogateescape") as file:
+        told, since = file.read().splitlines(), time.time() - os.fstat(file.fileno()).st_mtime
+    return any(folder in watched for folder in found["unanswered"]) or any(
+        folder in watched or folder not in told or since >= HOUR for folder in found["unguarded"]
+    )
+
+
+def command_folders(arguments):
+    """order82 antivirus folders"""
+    del arguments
+    watched = _settings()["watched"]
+    # A mount comes before what it is below: clamonacc knows a folder with what it first saw there, and nothing twice.
+    real = map(os.path.realpath, watched)  # it follows no symlink, and then watches nothing
+    folders = [*trial.mounts_below(watched), *sorted(real, key=len, reverse=True)]
+    with open(FOLDERS, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.writelines(folder + "\n" for folder in dict.fromkeys(folders) if "\n" not in folder)
+    return {"folders": folders}, "", 0
 
 
 def command_update(arguments):

@@ -7,7 +7,10 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
+import select
+import signal
 import time
 
 from ..state import paths
@@ -20,6 +23,10 @@ PREFIX = ".order82-self-test-"
 _UNREADABLE = (errno.EPERM, errno.EACCES, errno.ENOENT, errno.ELOOP)
 SECONDS = 3
 """How long a watched folder may take to refuse it."""
+ANSWER_SECONDS = 15
+"""How long all of them may take to answer at all."""
+_GUARDED, _UNGUARDED = "guarded", "unguarded"
+_KNOWN = (_GUARDED, _UNGUARDED, None)
 
 
 def test_file():
@@ -33,45 +40,105 @@ def is_self_test(path, sha256):
 
 
 def look(watched):
-    """Try clamd, and each watched folder. Nothing stays there.
+    """Try clamd, each watched folder, and each mount below one. Nothing stays there.
 
     :param list watched: folders.
-    :return: dict: C(finds), clamd finds the test file; C(spares), it finds nothing in a harmless text; C(unguarded),
-        the watched folders in which the test file can be read.
+    :return: dict: C(finds), clamd finds the test file; C(spares), it finds nothing in a harmless text; and what
+        L(tried) says of the folders.
     :raises clamd.ClamdError: clamd does not answer.
     """
+    folders = list(dict.fromkeys([*watched, *mounts_below(watched)]))
     return {
         "finds": clamd.scan_bytes(test_file()) is not None,
         "spares": clamd.scan_bytes(b"an ordinary text\n") is None,
-        "unguarded": unguarded(watched),
+        **tried(folders),
     }
 
 
-def unguarded(folders):
-    """The folders in which the test file can be read; in the others nobody can, or it is taken away from there."""
-    there, found = {}, []
+def mounts_below(folders, mounts="/proc/self/mountinfo"):
+    """The mounts below folders, the deepest first: what is watched ends where another file system begins.
+
+    :param str mounts: a file as in proc_pid_mountinfo(5), which has a blank and the like as C(\\040).
+    """
+    found, folders = set(), [os.path.realpath(folder) for folder in folders]
+    with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            before, _dash, behind = line.partition(" - ")
+            path = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), before.split()[4])
+            # What is mounted when somebody comes along is none before.
+            if behind.split()[0] != "autofs" and any(path.startswith(one.rstrip("/") + "/") for one in folders):
+                found.add(path)
+    return sorted(found, key=lambda path: (-path.count("/"), path))
+
+
+def tried(folders):
+    """Put the test file into folders, each in a process of its own: where a watch does not answer, no open ends.
+
+    :return: dict of lists: C(unguarded), the folders in which the file can be read; C(unanswered), those in which no
+        file could be opened in time; C(untried), 'folder: reason' of those into which it could not be put.
+    """
     name = PREFIX + secrets.token_hex(8)
-    with contextlib.ExitStack() as stack:
-        for folder in dict.fromkeys(folders):
+    children = {folder: _begin(folder, name) for folder in folders}
+    end = time.monotonic() + ANSWER_SECONDS
+    said = {folder: _answer(child, end) for folder, child in children.items()}
+    for folder in [folder for folder in folders if said[folder] is None]:
+        with contextlib.suppress(OSError):  # its process came not that far
+            os.unlink(os.path.join(folder, name))  # to open the folder would hang as well; nobody else has this name
+    return {
+        "unguarded": [folder for folder in folders if said[folder] == _UNGUARDED],
+        "unanswered": [folder for folder in folders if said[folder] is None],
+        "untried": ["%s: %s" % (folder, said[folder]) for folder in folders if said[folder] not in _KNOWN],
+    }
+
+
+def _begin(folder, name):
+    """Start a process that tries a folder; give its number, and from where to read what came of it."""
+    reader, writer = os.pipe()
+    number = os.fork()
+    if not number:
+        try:
+            os.write(writer, _try(folder, name).encode("utf-8", "backslashreplace"))
+        finally:
+            os._exit(0)  # nothing of the process that it is a copy of is its own to end
+    os.close(writer)
+    return number, reader
+
+
+def _answer(child, end):
+    """What a process said until then; None where it said nothing and was killed."""
+    number, reader = child
+    try:
+        ready, _writable, _failed = select.select([reader], [], [], max(0, end - time.monotonic()))
+        said = os.read(reader, 1 << 12).decode("utf-8", "replace") if ready else None
+    finally:
+        os.close(reader)
+        os.kill(number, signal.SIGKILL)
+        # One that not even this ends is waited for by whoever comes after us.
+        end = time.monotonic() + 1
+        while not os.waitpid(number, os.WNOHANG)[0] and time.monotonic() < end:
+            time.sleep(0.01)
+    return said or None
+
+
+def _try(folder, name):
+    try:
+        with paths.folder(folder, seen={}) as descriptor:
+            handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=descriptor)
             try:
-                descriptor = stack.enter_context(paths.folder(folder, seen={}))
-                handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=descriptor)
-                there[folder] = descriptor
                 with os.fdopen(handle, "wb") as file:
                     file.write(test_file())
-            except (FileNotFoundError, StateError):
-                found.append(folder)  # no such folder, or not the one that was meant
-            except PermissionError:
-                pass
+                end = time.monotonic() + SECONDS
+                while _readable(name, descriptor):
+                    if time.monotonic() > end:
+                        return _UNGUARDED
+                    time.sleep(0.1)
             finally:
-                if folder in there:
-                    stack.callback(_unlink, name, descriptor)
-        end = time.monotonic() + SECONDS
-        wanted = {folder for folder, descriptor in there.items() if _readable(name, descriptor)}
-        while wanted and time.monotonic() < end:
-            time.sleep(0.1)
-            wanted = {folder for folder in wanted if _readable(name, there[folder])}
-        return [folder for folder in folders if folder in wanted or folder in found]
+                _unlink(name, descriptor)
+    except (FileNotFoundError, StateError):
+        return _UNGUARDED  # no such folder, or not the one that was meant
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return _GUARDED
 
 
 def _unlink(name, descriptor):

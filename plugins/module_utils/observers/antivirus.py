@@ -67,7 +67,9 @@ OBSERVERS = {
         facts={
             "finds": "bool: clamd finds the test file",
             "spares": "bool: clamd finds nothing in a harmless text",
-            "unguarded": "list: watched folders in which the test file can be read",
+            "unguarded": "list: watched folders, and mounts below them, in which the test file can be read",
+            "unanswered": "list: those in which no file could be opened in time",
+            "untried": "list: 'folder: reason' of those into which the test file could not be put",
         },
         seconds=60,
     ),

@@ -15,7 +15,7 @@ OBSERVERS = {
             "domain_count": "int: how many rooms or sites they stand in, by what the inventory says",
             "age_hours": "dict: hours since the newest backup by 'set in repository'; None where there is none",
             "old": "list: 'set in repository' whose newest backup is too old, or not there",
-            "failed": "list: 'set to repository: reason' that the last run could not do as a whole, or that is in doubt",
+            "failed": "list: 'set to repository: reason' of what the last run left out, or what is in doubt",
             "unusable": "list: sentences about repositories that did not answer",
         },
         seconds=150,

@@ -189,6 +189,47 @@ def test_inspection_sees_an_antivirus_that_does_not_work(lab: Lab, drift: Drift)
         lab.sees(drift)
 
 
+# The self-test would start the watch anew before anybody has looked.
+TEST_AGAIN = (
+    "systemctl start order82-antivirus-test; timeout 30 sh -c 'until order82 antivirus test; do sleep 0.3; done'"
+)
+UNTESTED = {"antivirus.running", "antivirus.detects", "antivirus.as_laid_down"}
+STILL = {"web": ("order82-antivirus-test.timer",)}
+
+
+def test_a_watch_that_hangs_holds_up_no_inspection_and_is_started_anew(lab: Lab, mark: str) -> None:
+    """Before a folder with a FIFO in it clamonacc stands still, and whoever opens a file waits for it."""
+    reads = "timeout -s KILL 2 cat /srv/www/index.html >/dev/null"
+    drift = Drift(
+        {
+            "web": f"mkdir /srv/{mark}; mkfifo /srv/{mark}/fifo; mv /srv/{mark} /srv/www; "
+            f"timeout 30 sh -c 'while {reads}; do sleep 0.2; done'"
+        },
+        {"web": f"{TEST_AGAIN}; {reads}; rm -r /srv/www/{mark}"},
+        {"web": UNTESTED},
+        STILL,
+    )
+    with broken(lab, drift):
+        result = lab.sees(drift)
+        [one] = [one for one in result["results"] if (one["host"], one["check"]) == ("web", "antivirus.detects")]
+        assert "/srv/www" in one["observed"]["unanswered"]
+    lab.arrived("measure_state", "web", "it is ended and started anew")
+
+
+def test_a_mount_below_a_watched_folder_is_watched(lab: Lab) -> None:
+    disk = "/srv/www/disk"
+    drift = Drift(
+        {"web": f"mkdir {disk}; mount -t tmpfs none {disk}; mkdir {disk}/inner"},
+        {
+            "web": f"{TEST_AGAIN} && {WRITE_TEST_FILE} >{disk}/inner/x; ! cat {disk}/inner/x && umount --lazy {disk} && rmdir {disk}"
+        },
+        {"web": UNTESTED},
+        STILL,
+    )
+    with broken(lab, drift):
+        lab.sees(drift)
+
+
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [

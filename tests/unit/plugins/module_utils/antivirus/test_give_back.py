@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -151,14 +152,15 @@ def test_nobody_wins_a_race_against_a_return(place):
 
 def test_the_self_test_writes_through_no_symlink(place, monkeypatch):
     monkeypatch.setattr(trial, "SECONDS", 0)
-    assert trial.unguarded([str(place.file.parent)]) == [str(place.file.parent)]
-    made = []
-    monkeypatch.setattr(
-        trial, "_readable", lambda name, descriptor: made.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-    )
+    assert trial.tried([str(place.file.parent)])["unguarded"] == [str(place.file.parent)]
+
+    def read(_name: str, _descriptor: int) -> bool:
+        raise OSError(errno.EIO, "it was written")
+
+    monkeypatch.setattr(trial, "_readable", read)
+    assert trial.tried([str(place.file.parent)])["untried"] == [f"{place.file.parent}: it was written"]
     place.swap()
-    assert trial.unguarded([str(place.file.parent)]) == [str(place.file.parent)]
-    assert made == []
+    assert trial.tried([str(place.file.parent)])["unguarded"] == [str(place.file.parent)]
     assert list(place.elsewhere.iterdir()) == []
 
 
