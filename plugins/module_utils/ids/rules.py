@@ -53,10 +53,14 @@ def update(sources):
 
 
 class Local(NamedTuple):
-    """What came of the local rules: C(lost), sentences; C(switched_off), numbers that the site itself switched off."""
+    """What came of the local rules: C(lost), sentences; C(switched_off), numbers that the site itself switched off.
+
+    C(in_force): how many of them are.
+    """
 
     lost: list
     switched_off: list
+    in_force: int = 0
 
 
 def local():
@@ -88,7 +92,7 @@ def local():
             lost.append(name + " is not among those in force")
         elif number not in modified and now not in _allowed(rule, dropping) and _revision(now) <= _revision(rule):
             lost.append(name + " is in force with another text")
-    return Local(lost, switched_off)
+    return Local(lost, switched_off, len(found))
 
 
 def _allowed(rule, dropping):

@@ -14,6 +14,10 @@ DATABASES = "/var/lib/clamav"
 _OFFICIAL = (".cvd", ".cld")
 _FORMATS = (*_OFFICIAL, ".cud", ".hdb", ".hsb", ".hdu", ".hsu", ".mdb", ".msb", ".ndb", ".ldb", ".cdb", ".yar", ".yara")
 """What holds signatures (ClamAV's manual, Signatures): neither lists of what is allowed, nor settings."""
+_WANTED = ("main", "daily")
+"""ClamAV's own databases without which nobody knows what goes round; C(bytecode) adds to them."""
+_DAILY = ("daily",)
+"""Of these the one that is made anew each day; the others are for years."""
 
 
 def _detection(watched):
@@ -23,14 +27,23 @@ def _detection(watched):
         raise ObservationError(str(error)) from error
 
 
-def _signatures():
+def _signatures(max_age_days):
     found = [os.path.join(DATABASES, name) for name in os.listdir(DATABASES) if name.endswith(_FORMATS)]
     counts = [(path, signatures_in(path)) for path in found]
-    ages = [time.time() - made(path) for path, count in counts if count]
+    ages = {os.path.basename(path): round((time.time() - made(path)) / 86400, 2) for path, count in counts if count}
+    official = {}
+    for name, age in ages.items():
+        base, suffix = os.path.splitext(name)
+        if suffix in _OFFICIAL and base in (*_WANTED, "bytecode"):
+            official[base] = min(age, official.get(base, age))
     return {
         "databases": sorted(os.path.basename(path) for path, _count in counts),
         "signatures": sum(count for _path, count in counts),
-        "newest_age_days": round(min(ages) / 86400, 2) if ages else -1,
+        "newest_age_days": min(ages.values(), default=-1),
+        "official_age_days": official,
+        "missing": [base for base in _WANTED if base not in official],
+        # One from tomorrow is none: a clock or a header is wrong.
+        "old": [base for base in _DAILY if base in official and not -1 <= official[base] <= max_age_days],
     }
 
 
@@ -76,11 +89,14 @@ OBSERVERS = {
     "virus_signatures": Observer(
         look=_signatures,
         text="the signatures in /var/lib/clamav",
-        arguments={},
+        arguments={"max_age_days": Argument(int, "days after which the official daily database is old", required=True)},
         facts={
             "databases": "list: files with signatures",
             "signatures": "int: signatures in all of them",
             "newest_age_days": "float: days since the newest was made (official ones: by their header); -1 without",
+            "official_age_days": "dict: the same of each of ClamAV's own databases, by name",
+            "missing": "list: main and daily, where there is none",
+            "old": "list: daily, where it is older than the limit",
         },
     ),
 }

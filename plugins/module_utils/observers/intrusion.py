@@ -33,11 +33,13 @@ def _rules():
         [found] = engine.ask("ruleset-stats")
         local = rules.local()
         lost = local.lost + rules.unread()
+        fetched = rules.rules_in(rules.IN_FORCE) - local.in_force
     except engine.EngineError as error:
         raise ObservationError(str(error)) from error
     return {
         "loaded": int(found["rules_loaded"]),
         "failed": int(found["rules_failed"]),
+        "fetched": fetched,
         "lost": lost[:_MOST],
         "switched_off": local.switched_off,
         "age_days": round((time.time() - os.path.getmtime(rules.IN_FORCE)) / 86400, 2),
@@ -111,6 +113,7 @@ OBSERVERS = {
         facts={
             "loaded": "int: rules that it has",
             "failed": "int: rules that it did not understand",
+            "fetched": "int: rules in force that are none of the local ones: those of sources",
             "lost": "list: sentences on local rules that are not in force, by number and file, at most 20",
             "switched_off": "list: numbers of local rules that the site switched off (/etc/suricata/disable.conf)",
             "age_days": "float: days since they were put together",

@@ -120,7 +120,8 @@ DRIFTS = {
         },
         {
             "gateway": {
-                f"intrusion_detection.{name}" for name in ("running", "sees", "keeps_up", "rules", "as_laid_down")
+                f"intrusion_detection.{name}"
+                for name in ("running", "sees", "keeps_up", "rules", "sources", "as_laid_down")
             },
             "web": {"intrusion_detection.rules"},
         },
@@ -132,7 +133,7 @@ DRIFTS = {
         },
         {"gateway": "systemctl kill --signal=CONT suricata", "web": "systemctl enable --now --quiet order82-ids.timer"},
         {
-            "gateway": {f"intrusion_detection.{name}" for name in ("sees", "keeps_up", "rules")},
+            "gateway": {f"intrusion_detection.{name}" for name in ("sees", "keeps_up", "rules", "sources")},
             "web": {"intrusion_detection.running", "intrusion_detection.as_laid_down"},
         },
     ),
