@@ -28,6 +28,7 @@ options:
     description:
       - Who is bound, with the keys C(name), C(types) and C(services); usually the variable C(order82_unit).
       - C(overlays_off) maps an overlay that is not to be looked at to the reason.
+      - C(important_databases) and C(main_equipment) are what article 7(2) speaks of, and only the unit knows.
     type: dict
     required: true
   waivers:

@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from . import declared
 from .checks import SITE_ROLE, Check
 from .law import Law
 from .outcomes import OUTCOMES, HostRun, both, judge_check
@@ -110,7 +111,15 @@ def _provisions(case: Case, carried: Mapping[str, Sequence[str]], results: Seque
         roles = [role for role, checks in proving.items() if checks]
         carriers = [host for host, has in carried.items() if not set(roles).isdisjoint(has)]
         checks = [check for role in roles for check in proving[role]]
-        evidence = Evidence(checks, roles, carriers, *_measures(case, name, roles, carried), by_provision[name])
+        evidence = Evidence(
+            checks,
+            roles,
+            carriers,
+            *_measures(case, name, roles, carried),
+            by_provision[name],
+            declared.faults(provision, case.unit, carried),
+            declared.in_words(provision, case.unit),
+        )
         judged.append(judge_provision(provision, case.law, case.unit, evidence, case.runs))
     return judged
 

@@ -26,6 +26,8 @@ from .documents import (
 KINDS = ("technical", "organisational", "prohibition", "frame")
 EVERYONE = "all"
 AUTHORITY = "authority"
+DECLARATIONS = ("important_databases", "main_equipment")
+"""What only the unit itself can say (order82_unit), and some provisions speak of."""
 
 
 class Provision(NamedTuple):
@@ -34,6 +36,7 @@ class Provision(NamedTuple):
     C(services): it applies only where one of these is offered; empty: the unit's type decides.
     C(measures): the roles that must each carry it out, where its one sentence asks for several measures.
     C(show): for a provision that no machine can see, what to show the inspectors; else None.
+    C(declares): what the unit must say, of DECLARATIONS: without it nobody knows what the provision is about.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Provision(NamedTuple):
     services: tuple[str, ...]
     measures: tuple[str, ...]
     show: dict[str, str] | None
+    declares: tuple[str, ...] = ()
 
     @property
     def binds_units(self) -> bool:
@@ -96,10 +100,13 @@ def _law(law: object, application: object, files: dict[str, str]) -> Law:
         for name, text in _mapping(top["unit_types"], f"{where}, unit_types").items()
     }
     clauses = _provisions(top["provisions"], unit_types, where)
-    services, needs, must_say, measures, manual = _application(application, clauses, unit_types)
+    services, needs, must_say, measures, manual, declares = _application(application, clauses, unit_types)
     provisions = {
         name: clause._replace(
-            services=tuple(needs.get(name, ())), measures=measures.get(name, ()), show=manual.get(name)
+            services=tuple(needs.get(name, ())),
+            measures=measures.get(name, ()),
+            show=manual.get(name),
+            declares=declares.get(name, ()),
         )
         for name, clause in clauses.items()
     }
@@ -140,9 +147,9 @@ def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -
 
 def _application(
     application: object, clauses: Mapping[str, Provision], unit_types: Mapping[str, object]
-) -> tuple[dict, dict, dict, dict, dict]:
+) -> tuple[dict, dict, dict, dict, dict, dict]:
     where = "law/application.yml"
-    top = refuse_keys(application, where, ("services", "must_say", "measures", "manual"))
+    top = refuse_keys(application, where, ("services", "must_say", "measures", "declares", "manual"))
     binding = [name for name, clause in clauses.items() if clause.binds_units]
     services, needs = _services(_mapping(top["services"], f"{where}, services"), binding, where)
     must_say: dict[str, tuple[str, ...]] = {}
@@ -155,11 +162,17 @@ def _application(
     for provision, roles in _mapping(top["measures"], f"{where}, measures").items():
         refuse_value(provision, f"{where}, measures", "provision that binds a unit", binding)
         measures[provision] = names(roles, f"{where}, measures '{provision}'")
+    declares: dict[str, tuple[str, ...]] = {}
+    for provision, wanted in _mapping(top["declares"], f"{where}, declares").items():
+        refuse_value(provision, f"{where}, declares", "provision that binds a unit", binding)
+        declares[provision] = names(wanted, f"{where}, declares '{provision}'")
+        for one in declares[provision]:
+            refuse_value(one, f"{where}, declares '{provision}'", "declaration", DECLARATIONS)
     manual: dict[str, dict[str, str]] = {}
     for provision, text in _mapping(top["manual"], f"{where}, manual").items():
         refuse_value(provision, f"{where}, manual", "provision that binds a unit", binding)
         manual[provision] = both_languages(text, f"{where}, manual '{provision}'")
-    return services, needs, must_say, measures, manual
+    return services, needs, must_say, measures, manual, declares
 
 
 def _services(entries: Mapping[str, object], binding: Sequence[str], where: str) -> tuple[dict, dict]:

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .law import Law, Provision
 from .outcomes import both, worst
 from .unit import Unit, binding
 
-BECAUSE = ("checks", "manual", "not_bound", "nobody", "no_check_yet", "nothing_ran", "left_out")
+BECAUSE = ("checks", "manual", "not_bound", "nobody", "undeclared", "no_check_yet", "nothing_ran", "left_out")
 """What decided a provision's outcome."""
 
 QUIET = ("no_check_yet", "left_out")
@@ -26,6 +27,7 @@ class Evidence(NamedTuple):
     C(idle): the measures that it names and no host carries, though there are checks for them.
     C(unproved): the measures that it names and for which there is no check.
     C(results): the entries of result.json for it.
+    C(undeclared): what is missing of what the unit must declare; C(declares): what it declares, for the report.
     """
 
     checks: Sequence[str]
@@ -34,6 +36,8 @@ class Evidence(NamedTuple):
     idle: Sequence[str]
     unproved: Sequence[str]
     results: Sequence[Mapping[str, object]]
+    undeclared: Sequence[Mapping[str, str]] = ()
+    declares: Mapping[str, str] = MappingProxyType({"zh": "", "en": ""})
 
 
 def judge_provision(provision: Provision, law: Law, unit: Unit, evidence: Evidence, inspected: Container[str]) -> dict:
@@ -97,6 +101,10 @@ def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, ins
                 f"{' or '.join(evidence.roles)}.",
             ),
         )
+    if evidence.undeclared:
+        zh = "；".join(one["zh"] for one in evidence.undeclared)
+        en = "; ".join(one["en"] for one in evidence.undeclared)
+        return "fail", "undeclared", both(f"本单位的声明不完整：{zh}。", f"What the unit declares is not whole: {en}.")
     left_out = [host for host in evidence.carriers if host not in inspected]
     busy = {result["host"] for result in ran}
     idle = [host for host in evidence.carriers if host in inspected and host not in busy]
@@ -112,7 +120,9 @@ def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, ins
             ),
         )
     if decided in outcomes:
-        return decided, "checks", _by_checks(decided, ran, left_out)
+        reason = _by_checks(decided, ran, left_out)
+        said = evidence.declares if decided == "pass" else both("", "")
+        return decided, "checks", both(reason["zh"] + said["zh"], reason["en"] + said["en"])
     if idle:
         return (
             "not_run",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .documents import DataError, brief, names, refuse_keys, refuse_value, words
-from .law import EVERYONE, Law, Provision
+from .law import DECLARATIONS, EVERYONE, Law, Provision
 
 WHERE = "order82_unit"
 
@@ -17,12 +17,16 @@ class Unit(NamedTuple):
     """The unit that the law binds: its name, its types by article 18 and the services it offers.
 
     C(overlays_off): for an overlay that is not to be looked at, why.
+    C(important_databases): by host, kind of server to the set of its backup, or to why it has none; None where the unit
+    does not say. C(main_equipment): by name, what takes over from it (C(twin)), or why nothing does (C(reason)).
     """
 
     name: str
     types: tuple[str, ...]
     services: tuple[str, ...]
     overlays_off: Mapping[str, str] = MappingProxyType({})
+    important_databases: Mapping[str, Mapping[str, str]] | None = None
+    main_equipment: Mapping[str, Mapping[str, str]] | None = None
 
 
 class Binding(NamedTuple):
@@ -44,7 +48,7 @@ def read_unit(value: object, law: Law, overlays: Iterable[str] = ()) -> Unit:
             f"{WHERE} is not set; say in group_vars/all.yml who the law binds: "
             "{name: ..., types: [" + ", ".join(law.unit_types) + "], services: []}"
         )
-    entry = refuse_keys(value, WHERE, ("name", "types", "services"), ("overlays_off",))
+    entry = refuse_keys(value, WHERE, ("name", "types", "services"), ("overlays_off", *DECLARATIONS))
     types = names(entry["types"], f"{WHERE}.types")
     if not types:
         raise DataError(f"{WHERE}.types is empty; name at least one of: {', '.join(law.unit_types)}")
@@ -61,8 +65,32 @@ def read_unit(value: object, law: Law, overlays: Iterable[str] = ()) -> Unit:
                 f"{', '.join(wanted[:-1])}; or {wanted[-1]} if it {law.services[wanted[-1]]['en']}"
             )
     return Unit(
-        words(entry["name"], f"{WHERE}.name"), types, services, _overlays_off(entry.get("overlays_off", {}), overlays)
+        words(entry["name"], f"{WHERE}.name"),
+        types,
+        services,
+        _overlays_off(entry.get("overlays_off", {}), overlays),
+        _declared(entry, "important_databases"),
+        _declared(entry, "main_equipment", ("twin", "reason")),
     )
+
+
+def _declared(entry: Mapping, key: str, allowed: Iterable[str] | None = None) -> dict[str, dict[str, str]] | None:
+    """A mapping of mappings of texts, empty where the unit expressly has none; None where it says nothing."""
+    here = f"{WHERE}.{key}"
+    if key not in entry:
+        return None
+    if not isinstance(entry[key], Mapping):
+        raise DataError(f"{here} is {brief(entry[key])}; write a mapping by name, or {{}} if there is none")
+    found: dict[str, dict[str, str]] = {}
+    for name, written in entry[key].items():
+        one = f"{here}, '{name}'"
+        if not isinstance(written, Mapping):
+            raise DataError(f"{one} is {brief(written)}; write a mapping")
+        for what in written:
+            if allowed:
+                refuse_value(what, one, "key", allowed)
+        found[str(name)] = {str(what): words(text, f"{one}, {what}") for what, text in written.items()}
+    return found
 
 
 def _overlays_off(written: object, overlays: Iterable[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ MODULES = {
     "certificates": ("certificate", "admission"),
     "clock": ("clock",),
     "crowding": ("crowding",),
+    "databases": ("database_servers",),
     "files": ("file",),
     "firewall": ("firewall", "firewall_around"),
     "forwarding": ("forwarding", "record_listener"),

@@ -213,6 +213,11 @@ DRIFTS = {
         {"server": "umount /srv/mail; order82 backup run mail"},
         {"server": {"backup.redundant"}},
     ),
+    "a database that nobody declared": Drift(
+        {"app": "cp /bin/sleep /root/mongod; systemd-run --quiet --unit=stray /root/mongod 600"},
+        {"app": "systemctl stop stray; rm /root/mongod"},
+        {"app": {"order82.databases"}},
+    ),
     "a report that somebody wrote": Drift(
         {"app": 'sed -i.was \'s/"seconds"/"Seconds"/\' /var/lib/order82-backup/drill.json'},
         {"app": "mv /var/lib/order82-backup/drill.json.was /var/lib/order82-backup/drill.json"},

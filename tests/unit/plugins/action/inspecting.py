@@ -14,7 +14,13 @@ import yaml
 CHECKOUT = Path(__file__).resolve().parents[4]
 COMMAND = Path(sys.executable).parent / "ansible-playbook"
 PLAYBOOK = CHECKOUT / "playbooks" / "inspect.yml"
-UNIT = {"name": "A test", "types": ["public_venue"], "services": []}
+UNIT = {
+    "name": "A test",
+    "types": ["public_venue"],
+    "services": [],
+    "important_databases": {},
+    "main_equipment": {},
+}
 PROVED = ["art4-correspondence", "art7-1", "art7-2", "art7-3", "art13", "art14-1", "art14-2", "art14-3", "art14-4"]
 STOOD_FOR = [
     "antivirus",

@@ -88,6 +88,7 @@ def test_the_hash_says_which_text_was_read(law, folder):
         ("application.yml", "  portal:\n    zh:", "  portal:\n    cn:", "unknown key 'cn'"),
         ("application.yml", "  portal:", "  forum:", "stands twice"),
         ("application.yml", "\nmanual:", "\nmanually:", "unknown key 'manually'"),
+        ("application.yml", "[important_databases, ", "[important_databases, luck, ", 'unknown declaration "luck"'),
         ("application.yml", "\nmeasures:", "\nmeasures: []\nother:", "unknown key 'other'"),
         ("application.yml", "  art8-3: [", "  art1: [", "unknown provision"),
         ("application.yml", "  art8-3: [", "  art8-3: [network_state, ", "twice"),
@@ -115,7 +116,7 @@ def test_a_file_in_another_encoding_is_named(folder):
 
 def test_the_file_is_yaml_for_others_too():
     with (ROOT / "law" / "application.yml").open(encoding="utf-8") as file:
-        assert set(yaml.safe_load(file)) == {"services", "must_say", "measures", "manual"}
+        assert set(yaml.safe_load(file)) == {"services", "must_say", "measures", "declares", "manual"}
 
 
 TEXT = yaml.safe_load((Path(__file__).parents[3] / "fixtures" / "law" / "order82_zh.yml").read_text(encoding="utf-8"))

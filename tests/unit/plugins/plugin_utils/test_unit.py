@@ -87,6 +87,29 @@ def test_not_without_one(law, off, sentence):
     assert sentence in str(refused.value)
 
 
+def test_what_only_the_unit_knows_is_read_or_not_said(law):
+    profile = {"name": "x", "types": ["public_venue"], "services": []}
+    assert (read_unit(profile, law).important_databases, read_unit(profile, law).main_equipment) == (None, None)
+    said = {"important_databases": {}, "main_equipment": {"gw1": {"twin": "gw2"}, "ap": {}}}
+    unit = read_unit(profile | said, law)
+    assert (unit.important_databases, unit.main_equipment) == ({}, {"gw1": {"twin": "gw2"}, "ap": {}})
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"important_databases": ["db1"]}, "important_databases is"),
+        ({"important_databases": {"db1": "shop"}}, "important_databases, 'db1' is"),
+        ({"important_databases": {"db1": {"redis": ""}}}, "important_databases, 'db1', redis"),
+        ({"main_equipment": {"gw1": {"spare": "gw2"}}}, "unknown key"),
+    ],
+)
+def test_what_it_says_is_understood_or_refused(law, said, sentence):
+    with pytest.raises(DataError, match="order82_unit") as refused:
+        read_unit({"name": "x", "types": ["public_venue"], "services": [], **said}, law)
+    assert sentence in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("profile", "sentence"),
     [
