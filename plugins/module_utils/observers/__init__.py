@@ -25,6 +25,7 @@ MODULES = {
     "files": ("file",),
     "firewall": ("firewall", "firewall_around"),
     "forwarding": ("forwarding", "record_listener"),
+    "history": ("record_history",),
     "intrusion": ("intrusion_sight", "intrusion_drops", "intrusion_queue", "intrusion_rules"),
     "journal": ("journal",),
     "laid_down": ("laid_down",),

@@ -37,11 +37,11 @@ def look(settings, now, silence_seconds):
     free = space.f_bavail * space.f_frsize
     per_day = max(seen.bytes_by_day.values(), default=0)
     # The first day is seldom whole.
-    known_from = seen.today + datetime.timedelta(days=_RATE_DAYS - seen.oldest_days)
-    is_young = seen.oldest_days < _RATE_DAYS
+    age = max(seen.oldest_days, default=0)
+    known_from, is_young = seen.today + datetime.timedelta(days=_RATE_DAYS - age), age < _RATE_DAYS
     heard = {host: round(now - last) for host, last in seen.last_heard.items()}
     return {
-        "oldest_days": seen.oldest_days,
+        "oldest_days": min(seen.oldest_days, default=0),
         "missing_days": seen.missing_days[:_SHOWN],
         "missing_files": seen.missing_files[:_SHOWN],
         "unprotected": seen.unprotected[:_SHOWN],
@@ -67,7 +67,7 @@ class _Seen:
         self.first_open = store.today(now - _CLOSING_SECONDS)
         self.owner = pwd.getpwnam(settings.owner).pw_uid
         self.to_read = []
-        self.oldest_days = 0
+        self.oldest_days = []
         self.missing_days, self.missing_files, self.unprotected, self.altered, self.overdue = [], [], [], [], []
         self.last_heard, self.bytes_by_day = {}, {}
 
@@ -76,8 +76,9 @@ class _Seen:
         days = store.days(self.settings.store, record_class)
         if not days:
             self.missing_days.append("%s: no day at all" % record_class)
+            self.oldest_days.append(0)
             return
-        self.oldest_days = max(self.oldest_days, (self.today - days[0]).days)
+        self.oldest_days.append((self.today - days[0]).days)
         self._protected(record_class, os.path.join(self.settings.store, record_class), store.APPEND_ONLY, _FOLDER)
         present = set(days)
         for offset in range((self.today - days[0]).days + 1):
@@ -172,7 +173,7 @@ OBSERVERS = {
         text="a collector's record store: days, gaps, protection, hashes, who is silent, how long the disk lasts",
         arguments={"silence_seconds": Argument(int, "a host without a record for so many seconds is silent", 300)},
         facts={
-            "oldest_days": "int: age in days of the oldest day kept",
+            "oldest_days": "int: age in days of the oldest day of the class that goes back least",
             "missing_days": "list: class and day between the oldest and today that are not there (lists: 20 at most)",
             "missing_files": "list: files that a day has lost: named in its manifest, or of a known host today",
             "unprotected": "list: files and folders whose mode, owner, group or attribute is not as it must be",

@@ -20,7 +20,7 @@ import time
 
 from .. import processes
 from ..observers import ObservationError, observe
-from . import claims, shares
+from . import claims, holdings, shares
 from . import settings as record_settings
 from . import store as record_store
 
@@ -32,11 +32,12 @@ OPEN_MODE, CLOSED_MODE, FOLDER_MODE = 0o640, 0o440, 0o750
 
 
 class Report:
-    """What a run did (C(done)) and what a person must know (C(alarms)), as sentences."""
+    """What a run did (C(done)), what a person must know (C(alarms)), and which days there are (C(holds)): sentences."""
 
     def __init__(self):
         self.done = []
         self.alarms = []
+        self.holds = []
 
 
 def tend(settings, now, report):
@@ -55,6 +56,7 @@ def tend(settings, now, report):
     watch_disk(settings, report)
     watch_shares(settings, now, report)
     watch_claims(settings, now, report)
+    say_what_is_held(settings, now, report)
 
 
 def open_days(settings, record_class, now, report):
@@ -191,6 +193,14 @@ def watch_claims(settings, now, report):
         report.alarms.append("what only claims to be of a class can't be counted: %s" % error)
 
 
+def say_what_is_held(settings, now, report):
+    """Tell the other collector which days there are, where they are not those of the last time."""
+    try:
+        report.holds += holdings.say(settings, now, holdings.SEEN)
+    except OSError as error:
+        report.alarms.append("which days there are can't be said: %s" % error)
+
+
 def _systemctl(*words):
     done = processes.run(["systemctl", *words], seconds=120)
     if done.returncode:
@@ -312,4 +322,5 @@ def command(arguments):
     for sentence in report.alarms:
         # systemd reads <2> as priority crit (sd-daemon(3)); the journal takes it to both collectors.
         sys.stderr.write("<2>alarm: %s\n" % sentence)
-    return {"done": report.done, "alarms": report.alarms}, "\n".join(report.done), 1 if report.alarms else 0
+    document = {"done": report.done, "alarms": report.alarms, "holds": report.holds}
+    return document, "\n".join(report.done + report.holds), 1 if report.alarms else 0

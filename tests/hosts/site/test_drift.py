@@ -10,7 +10,7 @@ from ..drift import Drift, broken
 from .conftest import CLOSED as DAY
 
 ALL = ("collector1", "collector2", "gateway", "vault", "web")
-STORE_CHECKS = {"all_heard", "integrity", "protection", "retention", "space"}
+STORE_CHECKS = {"all_heard", "integrity", "protection", "reaches_back", "retention", "space"}
 
 
 DRIFTS = {
@@ -142,7 +142,24 @@ DRIFTS = {
         {
             "collector1": f"chattr -a /srv/records/session; mv /root/day {DAY}; chattr +i {DAY}; chattr +a /srv/records/session"
         },
-        {"collector1": {"log_collector.retention"}},
+        {
+            "collector1": {
+                f"log_collector.{name}" for name in ("retention", "reaches_back", "housekeeping", "as_laid_down")
+            }
+        },
+        still={"collector1": ("order82-records.timer",)},  # it would tell the other one within a minute
+    ),
+    "the oldest days deleted": Drift(
+        # Its housekeeping says what it has, and the other one has its earlier word.
+        {
+            "collector1": "cd /srv/records/session; chattr -a .; for d in $(ls | head -n 2); do chattr -i $d; mv $d /root/; done; chattr +a .; "
+            "systemctl start order82-records"
+        },
+        {
+            "collector1": "cd /srv/records/session; chattr -a .; for d in /root/20*-*; do mv $d .; chattr +i ${d##*/}; done; chattr +a .; "
+            "systemctl start order82-records"
+        },
+        {"collector1": {"log_collector.reaches_back"}, "collector2": {"log_collector.reaches_back"}},
     ),
     "retention lowered in the settings": Drift(
         {"collector2": 'sed -i.was \'s/"retention_days": 60/"retention_days": 30/\' /etc/order82/records.json'},

@@ -10,7 +10,14 @@ import pwd
 import subprocess
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.records import claims, counting, shares, store, tending
+from ansible_collections.order82.baseline.plugins.module_utils.records import (
+    claims,
+    counting,
+    holdings,
+    shares,
+    store,
+    tending,
+)
 from ansible_collections.order82.baseline.plugins.module_utils.records import settings as record_settings
 
 # The attributes belong to root (CAP_LINUX_IMMUTABLE), and a day that is closed is known by them.
@@ -53,6 +60,7 @@ class Collector:
 def collector(tmp_path, monkeypatch):
     monkeypatch.setattr(record_settings, "group_of", lambda _class: grp.getgrgid(os.getegid())[0])
     monkeypatch.setattr(claims, "SEEN", str(tmp_path / "claims.json"))
+    monkeypatch.setattr(holdings, "SEEN", str(tmp_path / "holds.json"))
     for name, file in (("SEEN", "shares.json"), ("HELD", "held.nft"), ("SENDERS", "senders.json")):
         monkeypatch.setattr(shares, name, str(tmp_path / file))
     rows = [{"index": address, "value": host} for host, address in ADDRESSES.items()]

@@ -13,7 +13,7 @@ import time
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.observers import record_store as seen_store
-from ansible_collections.order82.baseline.plugins.module_utils.records import claims, shares, store, tending
+from ansible_collections.order82.baseline.plugins.module_utils.records import claims, holdings, shares, store, tending
 from ansible_collections.order82.baseline.plugins.module_utils.records import settings as record_settings
 
 # The attributes belong to root (CAP_LINUX_IMMUTABLE); the scenarios on real hosts show the same from outside.
@@ -27,6 +27,7 @@ DAY = 86400
 def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(record_settings, "group_of", lambda _class: grp.getgrgid(os.getegid())[0])
     monkeypatch.setattr(claims, "SEEN", str(tmp_path / "claims.json"))
+    monkeypatch.setattr(holdings, "SEEN", str(tmp_path / "holds.json"))
     monkeypatch.setattr(shares, "SEEN", str(tmp_path / "shares.json"))
     monkeypatch.setattr(shares, "HELD", str(tmp_path / "held.nft"))
     root = tmp_path / "records"
@@ -154,6 +155,19 @@ def test_killed_between_manifest_and_flag_is_finished(settings):
     tend(settings, NOON + DAY)
     assert store.flags(folder) == store.IMMUTABLE
     assert seen_store.look(settings, NOON + DAY, 300)["altered"] == []
+
+
+def test_how_far_records_go_back_is_by_the_class_that_goes_back_least(settings):
+    tend(settings, NOON - 3 * DAY)
+    both = settings._replace(classes=("session", "system"))
+    tend(both, NOON)
+    assert seen_store.look(both, NOON, 300)["oldest_days"] == 0
+
+
+def test_it_says_which_days_there_are(settings):
+    assert tend(settings, NOON).holds == ["holds session nothing"]
+    assert tend(settings, NOON + 60).holds == []
+    assert tend(settings, NOON + DAY).holds == ["holds session 2026-11-24"]
 
 
 def test_what_the_observer_sees(settings):
