@@ -23,6 +23,7 @@ MODULES = {
     "crowding": ("crowding",),
     "databases": ("database_servers",),
     "files": ("file",),
+    "filling": ("record_filling",),
     "firewall": ("firewall", "firewall_around"),
     "forwarding": ("forwarding", "record_listener"),
     "history": ("record_history",),

@@ -10,7 +10,7 @@ from ..drift import Drift, broken
 from .conftest import CLOSED as DAY
 
 ALL = ("collector1", "collector2", "gateway", "vault", "web")
-STORE_CHECKS = {"all_heard", "integrity", "protection", "reaches_back", "retention", "space"}
+STORE_CHECKS = {"all_heard", "filled", "integrity", "protection", "reaches_back", "retention", "space"}
 
 
 DRIFTS = {

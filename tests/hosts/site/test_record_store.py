@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ..conftest import HANG, Lab, until
@@ -80,3 +82,13 @@ def test_receiver_has_no_capability(lab: Lab, collector: str) -> None:
     status = lab.do(collector, "cat /proc/$(systemctl show -P MainPID order82-collect)/status")
     assert "CapBnd:\t0000000000000000" in status
     assert "CapEff:\t0000000000000000" in status
+
+
+def test_a_class_with_files_and_without_a_record_is_seen(lab: Lab) -> None:
+    """Nobody fills the class registration, and each host has a file in it: as if it were one of those that must be filled."""
+    words = ("-e", json.dumps({"log_collector_filled_days": {"registration": 0, "session": 31}}))
+    results = lab.look(["collector1"], words)["results"]
+    (one,) = (one for one in results if one["check"] == "log_collector.filled")
+    assert one["outcome"] == "fail"
+    assert "web: no record of class registration for more than 0 days" in one["observed"]["empty"]
+    lab.green("collector1")
