@@ -39,7 +39,7 @@ MODULES = {
     "shares": ("sender_limits",),
     "standby": ("standby", "standby_sharing"),
     "translation": ("translation", "translation_records"),
-    "translation_index": ("nat_index", "nat_published"),
+    "translation_index": ("nat_index", "nat_history", "nat_published"),
 }
 """Which observers each module of this package has.
 

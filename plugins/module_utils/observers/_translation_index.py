@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import os
 import time
 
 from ..nat import times
-from ..nat.answer import request
+from ..nat.answer import history, request
 from ..nat.answer.tracer import Tracer
-from ..nat.index import catalogue, duckdb_engine, location
+from ..nat.index import catalogue, duckdb_engine, location, record_files
+from ..nat.record import flow_entry
+from ..records import line as record_line
 from ..records import settings as record_settings
+from ..records import sources
 from ..records import store as record_store
 
+_MOST = 20
+_TAIL_BYTES, _LOOK_BYTES = 4 << 20, 64 << 20  # of one day's file, and of all
 _SOON_SECONDS = 1800  # a day that was built since then may still be on its way
 
 
@@ -52,6 +58,92 @@ def _example(store, index, days):
         question = request.request(row.public, port=row.first, protocol="tcp", time=times.iso(at))
         insides = {one["inside_address"] for one in tracer.ask([question])[0]["candidates"]}
     return {"asked": "%s port %d at %s" % (row.public, row.first, times.iso(at)), "right": row.inside in insides}
+
+
+def nat_history(index, explained):
+    """How much of the past is missing, and whether what was recorded is found."""
+    index = index or location.INDEX
+    settings = record_settings.load()
+    given = history.explanations(explained)
+    facts = {"gap_seconds": 0, "gaps": [], "explained": [], "restart_seconds": 0, "asked": [], "unanswered": []}
+    days = catalogue.load(index)
+    if not days:
+        return facts
+    with Tracer(settings.store, index) as tracer:
+        until = int(time.time() * 1000)
+        since = until - settings.retention_days * times.DAY
+        found = history.missing(
+            tracer.completeness.sums(since, until), days[-1].gateways_by_inventory, since, until, given
+        )
+        facts["gap_seconds"] = -(-found.missing // 1000)
+        facts["gaps"] = [history.sentence(gap) for gap in found.gaps[:_MOST]]
+        facts["explained"] = [history.sentence(gap) for gap in found.explained[:_MOST]]
+        facts["restart_seconds"] = -(-found.restarts // 1000)
+        flows = _recorded(settings.store, days, tracer.shared(days[-1].texts[1]) if days[-1].texts else [])
+        answers = tracer.ask([_question(entry) for entry in flows.values()]) if flows else []
+        facts["asked"] = sorted("%s of %s" % (pool, gateway) for gateway, pool in flows)
+        facts["unanswered"] = [
+            "%s of %s: %s port %d at %s is not %s port %d"
+            % (pool, gateway, *_at(entry), entry.inside, entry.inside_port)
+            for ((gateway, pool), entry), answer in zip(flows.items(), answers)
+            if (entry.inside, entry.inside_port)
+            not in {(one["inside_address"], one["inside_port"]) for one in answer["candidates"]}
+        ]
+    return facts
+
+
+def _at(entry):
+    return entry.public, entry.public_port, times.iso(entry.begin)
+
+
+def _question(entry):
+    public, port, at = _at(entry)
+    return request.request(public, port=port, protocol=str(entry.protocol), time=at)
+
+
+def _recorded(store, days, rows):
+    """Of each pool whose translations are recorded one by one the newest that the index must have, as far as one looks.
+
+    :param rows: of plans.Row, of the plans in force.
+    :return: dict: (gateway, pool) to Entry.
+    """
+    found, budget = {}, _LOOK_BYTES
+    for day in reversed(days):
+        folder = record_store.folder(store, catalogue.RECORD_CLASS, datetime.date.fromisoformat(day.name))
+        for name, size in day.document["sources"][catalogue.RECORD_CLASS]["sizes"].items():
+            gateway = name[: -len(".log")]
+            wanted = [row for row in rows if row.gateway == gateway and (gateway, row.pool) not in found]
+            most = min(_TAIL_BYTES, budget)
+            for entry in _entries(os.path.join(folder, name), size, most) if wanted and size and most > 0 else ():
+                for row in [row for row in wanted if _is_of(row, entry)]:
+                    found[gateway, row.pool] = entry
+                    wanted = [one for one in wanted if one.pool != row.pool]
+                if not wanted:
+                    break
+            budget -= min(size, _TAIL_BYTES) if wanted else 0
+    return found
+
+
+def _is_of(row, entry):
+    return entry.public == row.public and ipaddress.ip_address(entry.inside) in ipaddress.ip_network(row.inside, False)
+
+
+def _entries(path, size, most):
+    """The ended translations in the last bytes that the index has read of a file, newest first."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, size - most))
+            text = file.read(min(size, most))
+    except FileNotFoundError:  # its time is over, and the index still has it
+        return
+    for line in reversed(text.split(b"\n")):
+        record = record_line.parse(line.decode("utf-8", "surrogateescape")) if b" flows " in line else None
+        if record is None or not sources.vouched(catalogue.RECORD_CLASS, record.app, record.sent):
+            continue
+        entries, whole = record_files.entries_of(line)
+        for entry in map(flow_entry.read, reversed(entries)) if whole else ():
+            if entry is not None and entry.end is not None and entry.begin <= entry.end:
+                yield entry
 
 
 def nat_published(index):

@@ -19,6 +19,23 @@ OBSERVERS = {
         },
         seconds=60,
     ),
+    "nat_history": Observer(
+        look=later("_translation_index", "nat_history"),
+        text="how much of the retention the records of gateways are missing, and whether what they recorded is found",
+        arguments={
+            "index": Argument(str, "the index's folder; by default the collector's own"),
+            "explained": Argument(list, "gaps that people have explained: gateway, since, until, reason", []),
+        },
+        facts={
+            "gap_seconds": "int: for how long records are missing, and nobody has explained it",
+            "gaps": "list: these times, with their gateway and what was seen of them; at most 20",
+            "explained": "list: times that are missing and explained, with the reason; at most 20",
+            "restart_seconds": "int: how long recorders were away that were restarted in order",
+            "asked": "list: pools in mode sessions of which a recorded translation was asked for",
+            "unanswered": "list: those of them whose answer did not name who had it",
+        },
+        seconds=120,
+    ),
     "nat_published": Observer(
         look=later("_translation_index", "nat_published"),
         text="what an object store has of the index of NAT records on this collector",

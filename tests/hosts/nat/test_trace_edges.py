@@ -133,3 +133,38 @@ def test_a_prefix_of_ipv6_is_translated_and_named(lab: Lab, gateways: dict[str, 
         return answer["status"] == "one" and insides(answer) == {"fd00:82:4::42"}
 
     until(HANG, named, "the answer of the plan")
+
+
+def test_what_a_killed_recorder_missed_is_seen_until_somebody_explains_it(
+    lab: Lab, gateways: dict[str, Gateway], mark: str
+) -> None:
+    """And of a pool whose translations are recorded one by one, one that was recorded is asked for and found."""
+    gateway = gateways["gateway1"]
+    flows = send(lab, gateway, mark, 1, by_mode(gateway)["sessions"][:1])
+    lab.do(gateway.name, f"conntrack -D -s {flows[0].inside}", ok=(0, 1))
+    until(HANG, lambda: flows[0][:5] in recorded(lab, "collector1", gateway), "the record")
+    run = "systemctl show -P NRestarts order82-nat-record"
+    before = lab.do(gateway.name, f"{run}; systemctl kill --signal=KILL order82-nat-record").strip()
+    until(HANG, lambda: lab.do(gateway.name, run).strip() != before, "systemd's restart of it")
+
+    def seen(check: str, *words: str) -> dict:
+        index(lab, "collector1")
+        (one,) = (one for one in lab.look(["collector1"], words)["results"] if one["check"] == check)
+        return one
+
+    def is_missed() -> bool:
+        one = seen("nat_log.gapless", "-e", json.dumps({"nat_log_explained_gaps": []}))
+        gaps = [gap for gap in one["observed"]["gaps"] if gap.startswith("gateway1 from ") and "was killed" in gap]
+        return one["outcome"] == "fail" and bool(gaps)
+
+    until(HANG, is_missed, "what the recorder missed")
+    explained = seen("nat_log.gapless")
+    assert explained["outcome"] == "pass"
+    assert any("the tests of the lab" in one for one in explained["observed"]["explained"])
+    until(
+        HANG,
+        lambda: "offices of gateway1" in seen("nat_log.finds")["observed"]["asked"],
+        "a translation that is asked for",
+    )
+    assert seen("nat_log.finds")["outcome"] == "pass"
+    lab.green("collector1")

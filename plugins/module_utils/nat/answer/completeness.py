@@ -12,6 +12,8 @@ from . import plans_in_force
 
 SNAPSHOT_SECONDS = 30  # the default of nat_gateway_snapshot_seconds
 _MOST_NAMED = 1000
+STOPPED = "the recorder was stopped"
+NO_RULES = "no ruleset of ours was loaded"
 
 
 class Broken(NamedTuple):
@@ -168,7 +170,7 @@ def broken(document, snapshot_seconds=SNAPSHOT_SECONDS):
         ended = run["stop"] if run["stop"] is not None else (began if heard is None else heard)
         before = max(ended, before)
         if run["stop"] is not None:
-            why, back = "the recorder was stopped", 0
+            why, back = STOPPED, 0
         else:
             why, back = "the recorder was killed, or its records have not come or are not indexed", reach
     add(before, END, why if before != BEGIN else "there is no record of this gateway", plan=True, back=back)
@@ -201,7 +203,7 @@ def _within(began, run, damaged, add):
         if count > lost:
             add(at, first, "%d events of the kernel were lost" % (count - lost))
         if plan == record_text.NO_PLAN:
-            add(at, max(last, after), "no ruleset of ours was loaded", plan=True, back=0)
+            add(at, max(last, after), NO_RULES, plan=True, back=0)
         at, lost = last, max(lost, count)
     if heard is not None and heard - at > coverage.BEAT_MILLISECONDS:
         add(at, heard, "no beat for %d s" % ((heard - at) // 1000), plan=True)

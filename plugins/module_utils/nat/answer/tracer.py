@@ -131,6 +131,25 @@ class Tracer:
         with self.location.in_one_sentence():
             return self._again(self._example, at)
 
+    def shared(self, at):
+        """Who shares an address by the plans that were in force then, so that each translation is recorded.
+
+        :param int at: Unix milliseconds.
+        :return: list of Row.
+        """
+        with self.location.in_one_sentence():
+            return self._again(self._shared, at)
+
+    def _shared(self, at):
+        self._connect(False)
+        forces = plans_in_force.within(self.completeness.sums(at, at), at, at)
+        return [
+            row
+            for gateway, force in forces
+            for row in self.plans.read(force.plan, "kind = 'shared'")
+            if row.gateway == gateway
+        ]
+
     def _example(self, at):
         self._connect(False)
         for _gateway, force in plans_in_force.within(self.completeness.sums(at, at), at, at):
