@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 import time
 
-from ..ids import engine, rules, sight
+from ..ids import contents, engine, rules, sight
 from ..ids.commands import dropped
 from ._registry import Argument, ObservationError, Observer, command
 
 QUEUE = 82
+SURICATA = "/usr/bin/suricata"
+_EVENTS = 500
 _MOST = 20
 _QUEUES = "/proc/net/netfilter/nfnetlink_queue"
 
@@ -44,6 +46,29 @@ def _rules():
         "switched_off": local.switched_off,
         "age_days": round((time.time() - os.path.getmtime(rules.IN_FORCE)) / 86400, 2),
     }
+
+
+def _contents(units):
+    kept = []
+    for unit in units:
+        shown = command(["systemctl", "show", "--property=MainPID,ActiveEnterTimestamp", "--timestamp=unix", unit])
+        values = dict(line.partition("=")[::2] for line in shown.splitlines())
+        if values["MainPID"] == "0":
+            continue  # it keeps nothing; that it does not run another check says
+        with open("/proc/%s/cmdline" % values["MainPID"], "rb") as file:
+            argv = file.read().decode("utf-8", "replace").split("\0")
+        dump = command([SURICATA, "--dump-config", *contents.settings_of(argv)])
+        kept += ["%s: %s" % (unit, line) for line in contents.kept(dump)]
+        events = command(
+            [
+                *("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=%d" % _EVENTS),
+                *("--identifier=suricata", "--unit=" + unit, "--since=" + values["ActiveEnterTimestamp"]),
+            ],
+            ok=(0, 1),
+        )
+        carried = sum(map(contents.carries, events.splitlines()))
+        kept += ["%s: %d of its last events carry content" % (unit, carried)] if carried else []
+    return {"kept": kept[:_MOST]}
 
 
 def _blocking():
@@ -84,6 +109,12 @@ OBSERVERS = {
         text="whether a test packet out of each interface comes back as an alert in the journal",
         arguments=_INTERFACES,
         facts={"blind": "list: interfaces on which it was not seen"},
+    ),
+    "intrusion_contents": Observer(
+        look=_contents,
+        text="whether Suricata keeps packets, files or payloads, by its settings and by what it wrote",
+        arguments={"units": Argument(list, "the units of the engines", required=True)},
+        facts={"kept": "list: settings that keep content, and how many of the last events carry some; at most 20"},
     ),
     "intrusion_drops": Observer(
         look=_drops,

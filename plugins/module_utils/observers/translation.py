@@ -10,12 +10,13 @@ import time
 from ..firewall import translations
 from ..nat import times
 from ..nat.plan import plan_id
-from ..nat.record import conntrack, nftables, record_text
+from ..nat.record import conntrack, flow_entry, nftables, record_text
 from ..records import sources
 from ._registry import Argument, ObservationError, Observer, command
 
 _MOST = 20  # differences that are named
 _LOOK_SECONDS = 15
+_TEXTS = 20
 
 
 def _translation(plan, table, plan_file, rules_file):
@@ -172,7 +173,50 @@ def _translation_records():
     }
 
 
+def _destinations(basis, settings):
+    with open(settings, encoding="utf-8") as file:
+        is_set = bool(json.load(file)["log_destinations"])
+    said = command(
+        [
+            *("journalctl", "--quiet", "--no-pager", "--output=cat", "--reverse", "--lines=%d" % _TEXTS),
+            *("--identifier=" + record_text.PROGRAM, "--grep=^flows "),
+            *sources.journal_matches(record_text.PROGRAM),
+        ],
+        ok=(0, 1),
+    )
+    recorded = with_destination(said.splitlines())
+    undeclared = ["the recorder is told to write where translations went"] if is_set else []
+    undeclared += ["%d of the last translations on record say where they went" % recorded] if recorded else []
+    return {"basis": basis, "recorded": recorded, "undeclared": [] if basis.strip() else undeclared}
+
+
+def with_destination(texts):
+    """How many translations in these texts say where they went."""
+    found = 0
+    for text in texts:
+        try:
+            _kind, _pairs, entries = record_text.parse(text)
+        except record_text.TextError:
+            continue
+        read = [flow_entry.read(entry.encode("utf-8", "replace")) for entry in entries]
+        found += sum(1 for entry in read if entry is not None and entry.destination is not None)
+    return found
+
+
 OBSERVERS = {
+    "translation_destinations": Observer(
+        look=_destinations,
+        text="whether a gateway records where translations went, by its settings and by what it wrote last",
+        arguments={
+            "basis": Argument(str, "on what basis it may; empty: it may not", ""),
+            "settings": Argument(str, "what the recorder is told", "/etc/order82/nat.json"),
+        },
+        facts={
+            "basis": "str: what was declared",
+            "recorded": "int: of the translations in the last 20 texts those that say where they went",
+            "undeclared": "list: sentences on destinations that are recorded without a basis",
+        },
+    ),
     "translation": Observer(
         look=_translation,
         text="the plan of address translation in the kernel, and the translations that go on now",

@@ -10,7 +10,7 @@ from ..drift import Drift, broken
 from .conftest import CLOSED as DAY
 
 ALL = ("collector1", "collector2", "gateway", "vault", "web")
-STORE_CHECKS = {"all_heard", "filled", "integrity", "protection", "reaches_back", "retention", "space"}
+STORE_CHECKS = {"all_heard", "filled", "integrity", "protection", "reaches_back", "readers", "retention", "space"}
 
 
 DRIFTS = {
@@ -166,7 +166,8 @@ DRIFTS = {
         {"collector2": "mv /etc/order82/records.json.was /etc/order82/records.json"},
         {
             "collector2": {f"log_collector.{name}" for name in STORE_CHECKS}
-            | {"nat_log.answer", "log_collector.shares", "log_collector.as_laid_down"}
+            | {f"nat_log.{name}" for name in ("answer", "gapless", "finds", "look_ups")}
+            | {"log_collector.shares", "log_collector.as_laid_down"}
         },
     ),
     "housekeeping stopped": Drift(
@@ -268,6 +269,35 @@ DRIFTS |= {
         {"gateway": f"cp -p {RULES} /root/r; sed -i '/sid:8200003;/d' {RULES}"},
         {"gateway": f"cp -p /root/r {RULES}"},
         {"gateway": {"intrusion_detection.rules"}},
+    ),
+    "Suricata keeps payloads": Drift(
+        {
+            "gateway": "cp -p /etc/suricata/order82.yaml /root/; "
+            "sed -i 's/^\\( *\\)tagged-packets: no/&\\n\\1payload: yes/' /etc/suricata/order82.yaml"
+        },
+        {"gateway": "cp -p /root/order82.yaml /etc/suricata/"},
+        {"gateway": {"intrusion_detection.no_payloads", "intrusion_detection.as_laid_down"}},
+    ),
+    "destinations are recorded without a basis": Drift(
+        {
+            "gateway": 'cp -p /etc/order82/nat.json /root/; sed -i \'s/"log_destinations": false/"log_destinations": true/\' /etc/order82/nat.json'
+        },
+        {"gateway": "cp -p /root/nat.json /etc/order82/"},
+        {"gateway": {"nat_gateway.destinations", "nat_gateway.as_laid_down"}},
+    ),
+    "a reader that nobody named": Drift(
+        {"collector1": "gpasswd --add nobody order82-session"},
+        {"collector1": "gpasswd --delete nobody order82-session"},
+        {"collector1": {"log_collector.readers"}},
+    ),
+    "the command answers without a case": Drift(
+        {"collector2": "cp -a /usr/bin/order82 /root/; printf '#!/bin/sh\\necho 100.64.0.7\\n' > /usr/bin/order82"},
+        {"collector2": "cp -a --remove-destination /root/order82 /usr/bin/order82"},
+        {
+            "collector2": {"nat_log.look_ups", "nat_log.indexing", "nat_log.as_laid_down", "order82.as_laid_down"}
+            | {f"log_collector.{name}" for name in ("housekeeping", "as_laid_down")}
+        },
+        still={"collector2": ("order82-records.timer", "order82-nat-index.timer")},
     ),
     "a second translation": Drift(
         {

@@ -69,6 +69,7 @@ def test_each_class_is_for_its_own_readers(lab: Lab, collector: str, day: str) -
     ):
         assert lab.host(collector).run(f"runuser -u reader -- {refused}").rc != 0, refused
     assert lab.host(collector).run(f"runuser -u nobody -- cat {today}").rc != 0
+    lab.do(collector, "userdel reader")
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
