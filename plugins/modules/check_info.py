@@ -168,6 +168,7 @@ from ansible_collections.order82.baseline.plugins.module_utils.observers import 
     services,
     shares,
     standby,
+    subscribers,
     translation,
     translation_index,
 )
@@ -201,6 +202,7 @@ PACKED = (
     services,
     shares,
     standby,
+    subscribers,
     translation,
     translation_index,
 )

@@ -152,7 +152,9 @@ def _check(entry: object, role: str, provable: Mapping[str, Provision], where: s
     for provision in proves:
         refuse_value(provision, f"{where}, proves", "provision that binds a unit", list(provable))
     stands_for = names(entry.get("stands_for", []), f"{where}, stands_for")
-    measures = sorted({measure for provision in proves for measure in provable[provision].measures})
+    measures = sorted(
+        {one for name in proves for one in (*provable[name].measures, *(part.id for part in provable[name].parts))}
+    )
     for measure in stands_for:
         refuse_value(measure, f"{where}, stands_for", "measure of what it proves", measures)
     if "otherwise" in entry and "when" not in entry:

@@ -111,14 +111,16 @@ def _provisions(case: Case, carried: Mapping[str, Sequence[str]], results: Seque
         roles = [role for role, checks in proving.items() if checks]
         carriers = [host for host, has in carried.items() if not set(roles).isdisjoint(has)]
         checks = [check for role in roles for check in proving[role]]
+        complete = all(host in case.runs for host in carriers)
         evidence = Evidence(
             checks,
             roles,
             carriers,
             *_measures(case, name, roles, carried),
             by_provision[name],
-            declared.faults(provision, case.unit, carried),
-            declared.in_words(provision, case.unit),
+            lacking=_lacking(case, name, by_provision[name]) if complete else (),
+            undeclared=declared.faults(provision, case.unit, carried),
+            declares=declared.in_words(provision, case.unit),
         )
         judged.append(judge_provision(provision, case.law, case.unit, evidence, case.runs))
     return judged
@@ -136,6 +138,23 @@ def _measures(
     left = [measure for measure in case.law.provisions[name].measures if measure not in stood_for]
     idle = [measure for measure in left if measure in roles and not any(measure in has for has in carried.values())]
     return idle, [measure for measure in left if measure not in roles]
+
+
+def _lacking(case: Case, name: str, results: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+    """The parts of a provision that bind the unit and that no check shows, since none of theirs applies on any host.
+
+    :param results: of its checks, of all hosts: with a limit nobody can say that there is no such host.
+    """
+    applied = {str(one["check"]) for one in results if one["outcome"] != "not_applicable"}
+    stood_for = {part for check in case.checks.get(SITE_ROLE, ()) if check.id in applied for part in check.stands_for}
+    return [
+        part.text
+        for part in case.law.provisions[name].parts
+        if (not part.types or set(part.types) & set(case.unit.types))
+        and not set(part.unless) & set(case.unit.services)
+        and part.id not in stood_for
+        and not applied & set(part.checks)
+    ]
 
 
 def _waivers(case: Case, results: Sequence[dict]) -> list[dict]:

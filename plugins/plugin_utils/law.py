@@ -30,12 +30,28 @@ DECLARATIONS = ("important_databases", "main_equipment")
 """What only the unit itself can say (order82_unit), and some provisions speak of."""
 
 
+class Part(NamedTuple):
+    """One of several things that a provision asks for, shown by other checks than the rest, whatever role they are of.
+
+    C(checks): the ids of those that show it. One of them applies on some host, or nobody does it.
+    C(types): the unit types whose users it is about; empty: all.
+    C(unless): it is not asked of who offers one of these services.
+    """
+
+    id: str
+    text: dict[str, str]
+    checks: tuple[str, ...]
+    types: tuple[str, ...]
+    unless: tuple[str, ...]
+
+
 class Provision(NamedTuple):
     """A clause of the law.
 
     C(services): it applies only where one of these is offered; empty: the unit's type decides.
     C(measures): the roles that must each carry it out, where its one sentence asks for several measures.
     C(show): for a provision that no machine can see, what to show the inspectors; else None.
+    C(parts): what its one sentence asks for side by side.
     C(declares): what the unit must say, of DECLARATIONS: without it nobody knows what the provision is about.
     """
 
@@ -48,6 +64,7 @@ class Provision(NamedTuple):
     services: tuple[str, ...]
     measures: tuple[str, ...]
     show: dict[str, str] | None
+    parts: tuple[Part, ...] = ()
     declares: tuple[str, ...] = ()
 
     @property
@@ -100,12 +117,13 @@ def _law(law: object, application: object, files: dict[str, str]) -> Law:
         for name, text in _mapping(top["unit_types"], f"{where}, unit_types").items()
     }
     clauses = _provisions(top["provisions"], unit_types, where)
-    services, needs, must_say, measures, manual, declares = _application(application, clauses, unit_types)
+    services, needs, must_say, measures, parts, declares, manual = _application(application, clauses, unit_types)
     provisions = {
         name: clause._replace(
             services=tuple(needs.get(name, ())),
             measures=measures.get(name, ()),
             show=manual.get(name),
+            parts=parts.get(name, ()),
             declares=declares.get(name, ()),
         )
         for name, clause in clauses.items()
@@ -147,9 +165,9 @@ def _provisions(entries: object, unit_types: Mapping[str, object], where: str) -
 
 def _application(
     application: object, clauses: Mapping[str, Provision], unit_types: Mapping[str, object]
-) -> tuple[dict, dict, dict, dict, dict, dict]:
+) -> tuple[dict, dict, dict, dict, dict, dict, dict]:
     where = "law/application.yml"
-    top = refuse_keys(application, where, ("services", "must_say", "measures", "declares", "manual"))
+    top = refuse_keys(application, where, ("services", "must_say", "measures", "parts", "declares", "manual"))
     binding = [name for name, clause in clauses.items() if clause.binds_units]
     services, needs = _services(_mapping(top["services"], f"{where}, services"), binding, where)
     must_say: dict[str, tuple[str, ...]] = {}
@@ -162,6 +180,13 @@ def _application(
     for provision, roles in _mapping(top["measures"], f"{where}, measures").items():
         refuse_value(provision, f"{where}, measures", "provision that binds a unit", binding)
         measures[provision] = names(roles, f"{where}, measures '{provision}'")
+    parts: dict[str, tuple[Part, ...]] = {}
+    for provision, written in _mapping(top["parts"], f"{where}, parts").items():
+        refuse_value(provision, f"{where}, parts", "provision that binds a unit", binding)
+        parts[provision] = tuple(
+            _part(name, entry, f"{where}, part '{name}' of '{provision}'", unit_types, services)
+            for name, entry in _mapping(written, f"{where}, parts '{provision}'").items()
+        )
     declares: dict[str, tuple[str, ...]] = {}
     for provision, wanted in _mapping(top["declares"], f"{where}, declares").items():
         refuse_value(provision, f"{where}, declares", "provision that binds a unit", binding)
@@ -172,7 +197,21 @@ def _application(
     for provision, text in _mapping(top["manual"], f"{where}, manual").items():
         refuse_value(provision, f"{where}, manual", "provision that binds a unit", binding)
         manual[provision] = both_languages(text, f"{where}, manual '{provision}'")
-    return services, needs, must_say, measures, manual, declares
+    return services, needs, must_say, measures, parts, declares, manual
+
+
+def _part(name: str, written: object, where: str, unit_types: Mapping[str, object], services: Mapping) -> Part:
+    entry = refuse_keys(written, where, (*LANGUAGES, "checks"), ("types", "unless"))
+    checks = names(entry["checks"], f"{where}, checks")
+    if not checks:
+        raise DataError(f"{where} names no check; name one that shows it")
+    types, unless = (names(entry.get(key, []), f"{where}, {key}") for key in ("types", "unless"))
+    for kind in types:
+        refuse_value(kind, f"{where}, types", "unit type", unit_types)
+    for service in unless:
+        refuse_value(service, f"{where}, unless", "service", services)
+    text = both_languages({language: entry[language] for language in LANGUAGES}, where)
+    return Part(name, text, checks, types, unless)
 
 
 def _services(entries: Mapping[str, object], binding: Sequence[str], where: str) -> tuple[dict, dict]:

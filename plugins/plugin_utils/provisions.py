@@ -28,6 +28,7 @@ class Evidence(NamedTuple):
     C(unproved): the measures that it names and for which there is no check.
     C(results): the entries of result.json for it.
     C(undeclared): what is missing of what the unit must declare; C(declares): what it declares, for the report.
+    C(lacking): its parts that bind the unit and that no check shows on any host, in words.
     """
 
     checks: Sequence[str]
@@ -38,6 +39,7 @@ class Evidence(NamedTuple):
     results: Sequence[Mapping[str, object]]
     undeclared: Sequence[Mapping[str, str]] = ()
     declares: Mapping[str, str] = MappingProxyType({"zh": "", "en": ""})
+    lacking: Sequence[Mapping[str, str]] = ()
 
 
 def judge_provision(provision: Provision, law: Law, unit: Unit, evidence: Evidence, inspected: Container[str]) -> dict:
@@ -81,26 +83,9 @@ def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, ins
                 "It applies, and the collection has no check yet that could prove it.",
             ),
         )
-    if evidence.carriers and evidence.idle:
-        return (
-            "fail",
-            "nobody",
-            both(
-                f"本规定要求多项措施，其中没有任何主机承担：{', '.join(evidence.idle)}。",
-                f"It asks for several measures, and nobody does this part: no host of the inventory carries the role "
-                f"{', '.join(evidence.idle)}.",
-            ),
-        )
-    if not evidence.carriers:
-        return (
-            "fail",
-            "nobody",
-            both(
-                f"本规定适用，但没有任何主机承担：清单中没有主机应用角色 {', '.join(evidence.roles)}。",
-                "It applies, and nobody does this: no host of the inventory carries the role "
-                f"{' or '.join(evidence.roles)}.",
-            ),
-        )
+    nobody = _nobody(evidence)
+    if nobody:
+        return "fail", "nobody", nobody
     if evidence.undeclared:
         zh = "；".join(one["zh"] for one in evidence.undeclared)
         en = "; ".join(one["en"] for one in evidence.undeclared)
@@ -140,6 +125,29 @@ def _outcome(provision: Provision, law: Law, unit: Unit, evidence: Evidence, ins
             f"This inspection was limited; these hosts were not looked at: {', '.join(left_out)}.",
         ),
     )
+
+
+def _nobody(evidence: Evidence) -> dict[str, str] | None:
+    """Say of what no host carries out: all of it, one of the measures, or one of the parts."""
+    if not evidence.carriers:
+        return both(
+            f"本规定适用，但没有任何主机承担：清单中没有主机应用角色 {', '.join(evidence.roles)}。",
+            "It applies, and nobody does this: no host of the inventory carries the role "
+            f"{' or '.join(evidence.roles)}.",
+        )
+    if evidence.idle:
+        return both(
+            f"本规定要求多项措施，其中没有任何主机承担：{', '.join(evidence.idle)}。",
+            f"It asks for several measures, and nobody does this part: no host of the inventory carries the role "
+            f"{', '.join(evidence.idle)}.",
+        )
+    if evidence.lacking:
+        return both(
+            f"本规定要求多项措施，其中没有任何主机承担：{'；'.join(part['zh'] for part in evidence.lacking)}。",
+            "It asks for several measures, and nobody does this part: "
+            f"{'; '.join(part['en'] for part in evidence.lacking)}.",
+        )
+    return None
 
 
 def _manual(outcomes: set[str]) -> tuple:

@@ -100,3 +100,18 @@ def test_the_client_of_dhcp_is_named(lab: Lab, gateways: dict[str, Gateway], mar
     (flow,) = send(lab, gateway, mark, 1, [address])
     (one,) = asked(lab, gateway, flow, f"DHCPACK(inside) {address}")["candidates"]
     assert [(held["account"], held["station"], held["source"]) for held in one["accounts"]] == [(mac, "laptop", "DHCP")]
+
+
+def test_the_inspection_sees_the_sessions_of_subscribers(lab: Lab, mark: str) -> None:
+    """An administrator's login is none of them."""
+    accounting(lab, "Start", "li wei", "100.64.1.51", f"{mark}-seen")
+
+    def told() -> list[str]:
+        results = lab.look(["collector1"])["results"]
+        (one,) = (one for one in results if one["check"] == "log_collector.subscribers")
+        assert (one["outcome"], one["observed"]["unknown"]) == ("pass", [])
+        return one["observed"]["told"]["gateway1"]
+
+    until(
+        HANG, lambda: told() == ["RADIUS", "calling number"], "the session of a subscriber, as the inspection tells it"
+    )

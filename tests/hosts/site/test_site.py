@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import shlex
 from pathlib import Path
 
@@ -103,3 +104,13 @@ def test_limited_inspection_says_so_and_sees_who_edits_manifest_and_file_alike(l
     (one,) = [one for one in result["results"] if one["check"] == "time_sync.as_laid_down"]
     assert any(EDITED in said for said in one["observed"]["differs"])
     assert "-# as root on the host likes it" in one["observed"]["differences"][EDITED]
+
+
+def test_logins_of_administrators_do_not_speak_for_subscribers(lab: Lab) -> None:
+    """The lab says that its subscribers have fixed addresses; who does not say so must show their sessions (article 7(3))."""
+    unit = {"name": "a test", "types": ["access_provider"], "services": ["uses_nat"]}
+    result = lab.look((), ("-e", json.dumps({"order82_unit": unit})))
+    (one,) = (one for one in result["provisions"] if one["id"] == "art7-3")
+    assert (one["outcome"], one["because"]) == ("fail", "nobody")
+    assert "access_servers" in one["reason"]["en"]
+    lab.green()

@@ -27,8 +27,11 @@ STOOD_FOR = [
     "backup",
     "backup_repository",
     "host_firewall",
+    "host_sessions",
     "intrusion_detection",
     "intrusion_prevention",
+    "maintenance",
+    "subscriber_sessions",
 ]
 HERE = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "order82_folder": "/"}
 

@@ -23,6 +23,8 @@ def test_only_a_sites_own_check_stands_for_a_measure_and_only_for_one_of_what_it
     assert make_check(**own, stands_for=["antivirus"]).stands_for == ("antivirus",)
     with pytest.raises(DataError, match="unknown key 'stands_for'"):
         make_check(proves=["art7-1"], stands_for=["antivirus"])
+    parts = {"id": "site.key", "proves": ["art7-3"]}
+    assert make_check(**parts, stands_for=["subscriber_sessions"]).stands_for == ("subscriber_sessions",)
     with pytest.raises(DataError, match="unknown measure"):
         make_check(**own, stands_for=["log_collector"])
 

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from ansible_collections.order82.baseline.plugins.plugin_utils.documents import ROOT
 from ansible_collections.order82.baseline.plugins.plugin_utils.judge import Case, judge
+from ansible_collections.order82.baseline.plugins.plugin_utils.law import Part
 from ansible_collections.order82.baseline.plugins.plugin_utils.outcomes import OUTCOMES, HostRun, Seen
 from ansible_collections.order82.baseline.plugins.plugin_utils.unit import Unit
 from ansible_collections.order82.baseline.plugins.plugin_utils.waivers import Waiver
@@ -207,6 +208,67 @@ def test_a_sites_own_check_stands_for_a_measure_that_another_product_does(inspec
         "seen", "", {"alpha.key": {}, "site.key": {}}, dict.fromkeys(["alpha.key", "site.key"], Seen(GOOD, None, None))
     )
     result = inspect(law=two_measures, checks=checks, roles={"web": ["alpha"]}, runs={"web": own})
+    assert outcome(result, "art13") == ("pass", "checks")
+
+
+@pytest.fixture
+def two_parts(law):
+    """The law, as if article 13 asked for two things side by side, the second of access providers alone."""
+    parts = (
+        Part("hosts", {"zh": "主机", "en": "logins on hosts"}, ("alpha.key",), (), ()),
+        Part(
+            "subscribers",
+            {"zh": "上网用户", "en": "logins of subscribers"},
+            ("alpha.other",),
+            ("access_provider",),
+            ("fixed_access",),
+        ),
+    )
+    return law._replace(provisions=law.provisions | {"art13": law.provisions["art13"]._replace(parts=parts)})
+
+
+NEITHER = {"web": seen(key=GOOD, other=None), "db": seen(key=GOOD, other=None)}
+
+
+@pytest.mark.parametrize(
+    ("unit", "decided"),
+    [
+        (ISP, ("fail", "nobody")),
+        (Unit("Fixed", ("access_provider",), ("uses_nat", "fixed_access")), ("pass", "checks")),
+        (Unit("Own use", ("networking_unit",), ()), ("pass", "checks")),
+    ],
+)
+def test_one_part_does_not_speak_for_another_that_binds_the_unit(inspect, two_parts, unit, decided):
+    result = inspect(law=two_parts, unit=unit, runs=NEITHER)
+    assert outcome(result, "art13") == decided
+    assert ("logins of subscribers" in provision(result, "art13")["reason"]["en"]) is (decided[0] == "fail")
+
+
+def test_a_part_is_shown_by_any_host_and_judged_by_its_checks(inspect, two_parts):
+    one = {"web": seen(key=GOOD, other=GOOD), "db": seen(key=GOOD, other=None)}
+    assert outcome(inspect(law=two_parts, runs=one), "art13") == ("pass", "checks")
+    bad = {"web": seen(key=GOOD, other=BAD), "db": seen(key=GOOD, other=None)}
+    assert outcome(inspect(law=two_parts, runs=bad), "art13") == ("fail", "checks")
+    away = {"web": UNREACHABLE, "db": seen(key=GOOD, other=None)}
+    assert outcome(inspect(law=two_parts, runs=away), "art13") == ("not_run", "checks")
+
+
+def test_with_a_limit_nobody_says_that_no_host_shows_a_part(inspect, two_parts):
+    result = inspect(law=two_parts, runs={"web": NEITHER["web"]})
+    assert outcome(result, "art13") == ("not_run", "left_out")
+
+
+def test_a_sites_own_check_stands_for_a_part(inspect, two_parts, make_check):
+    own = make_check(id="site.key")._replace(stands_for=("subscribers",))
+    checks = {"alpha": [make_check(), make_check(id="alpha.other", when="x is defined")], "site": [own]}
+    ids = ["alpha.key", "site.key"]
+    run = HostRun(
+        "seen",
+        "",
+        {"alpha.key": {}, "alpha.other": {"applies": False}, "site.key": {}},
+        dict.fromkeys(ids, Seen(GOOD, None, None)),
+    )
+    result = inspect(law=two_parts, checks=checks, roles={"web": ["alpha"]}, runs={"web": run})
     assert outcome(result, "art13") == ("pass", "checks")
 
 

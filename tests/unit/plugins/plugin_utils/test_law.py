@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.order82.baseline.plugins.plugin_utils import collection
 from ansible_collections.order82.baseline.plugins.plugin_utils.documents import ROOT, DataError
 from ansible_collections.order82.baseline.plugins.plugin_utils.law import load_law
 
@@ -87,6 +88,10 @@ def test_the_hash_says_which_text_was_read(law, folder):
         ("application.yml", "sms, other_information]", "sms, nothing]", "unknown service"),
         ("application.yml", "  portal:\n    zh:", "  portal:\n    cn:", "unknown key 'cn'"),
         ("application.yml", "  portal:", "  forum:", "stands twice"),
+        ("application.yml", "checks: [log_forwarder.recorders]", "checks: []", "names no check"),
+        ("application.yml", "unless: [fixed_access]", "unless: [venue]", "unknown service"),
+        ("application.yml", "types: [access_provider, public_venue]", "types: [isp]", "unknown unit type"),
+        ("application.yml", "\nparts:\n", "\nparts:\n  art1: {}\n", "unknown provision"),
         ("application.yml", "\nmanual:", "\nmanually:", "unknown key 'manually'"),
         ("application.yml", "[important_databases, ", "[important_databases, luck, ", 'unknown declaration "luck"'),
         ("application.yml", "\nmeasures:", "\nmeasures: []\nother:", "unknown key 'other'"),
@@ -100,6 +105,21 @@ def test_what_is_not_understood_is_refused(folder, name, old, new, sentence):
     with pytest.raises(DataError, match=name.replace(".", r"\.")) as refused:
         load_law(folder)
     assert sentence in str(refused.value)
+
+
+def test_each_part_is_shown_by_checks_that_prove_the_provision(law):
+    checks = {check.id: check for mine in collection.role_checks().values() for check in mine}
+    for name, provision in law.provisions.items():
+        for part in provision.parts:
+            assert part.checks
+            assert [one for one in part.checks if name not in checks[one].proves] == []
+
+
+def test_the_users_of_an_access_provider_are_its_subscribers(law):
+    parts = {part.id: part for part in law.provisions["art7-3"].parts}
+    assert set(parts) == {"host_sessions", "subscriber_sessions", "maintenance"}
+    assert "access_provider" in parts["subscriber_sessions"].types
+    assert parts["host_sessions"].types == parts["maintenance"].types == ()
 
 
 def test_a_missing_file_is_named(folder):
@@ -116,7 +136,7 @@ def test_a_file_in_another_encoding_is_named(folder):
 
 def test_the_file_is_yaml_for_others_too():
     with (ROOT / "law" / "application.yml").open(encoding="utf-8") as file:
-        assert set(yaml.safe_load(file)) == {"services", "must_say", "measures", "declares", "manual"}
+        assert set(yaml.safe_load(file)) == {"services", "must_say", "measures", "parts", "declares", "manual"}
 
 
 TEXT = yaml.safe_load((Path(__file__).parents[3] / "fixtures" / "law" / "order82_zh.yml").read_text(encoding="utf-8"))
