@@ -39,6 +39,7 @@ MODULES = {
     "services": ("units", "unit"),
     "shares": ("sender_limits",),
     "standby": ("standby", "standby_sharing"),
+    "stops": ("stops",),
     "subscribers": ("subscriber_sessions",),
     "translation": ("translation", "translation_records", "translation_destinations"),
     "translation_index": ("nat_index", "nat_history", "nat_published"),

@@ -218,6 +218,27 @@ def vouched(record_class, name, sent):
     )
 
 
+def speaks(name, entry):
+    """Whether what journald found out about an entry's sender lets it speak in this name.
+
+    A sender that had ended before journald looked has no C(_EXE): rather too little than a stranger's word.
+
+    :param str name: C(SYSLOG_IDENTIFIER).
+    :param dict entry: its fields, as C(journalctl -o json) has them.
+    """
+    return any(_holds(one, entry) for source in TABLE if fits(name, source.names) for one in source.by)
+
+
+def _holds(evidence, entry):
+    exe, unit = str(entry.get("_EXE", "")), str(entry.get("_SYSTEMD_UNIT", ""))
+    return (
+        (not evidence.root or entry.get("_UID") == "0")
+        and (not evidence.exes or fits(exe, evidence.exes))
+        and (not evidence.units or fits(unit, evidence.units))
+        and (not evidence.caller or entry.get("_CAP_EFFECTIVE", "") not in ("", "0"))
+    )
+
+
 def journal_matches(*wanted):
     """The matches of journalctl(1) for what the senders of these names themselves wrote, and nobody else.
 

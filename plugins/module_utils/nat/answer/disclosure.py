@@ -8,20 +8,16 @@ article 35) and a paper under it. Two officers are asked for as article 16 asks 
 from __future__ import annotations
 
 import json
-import os
-import pwd
 import secrets
 from typing import NamedTuple
 
-from ... import journal, processes
+from ... import journal, login, processes
 from ..record import record_text
 
 PROGRAM = "order82-disclosure"
 OFFICERS = 2
 _MOST = 200  # characters
 _OTHERS = 200  # records of other questions that may be written meanwhile
-_LOGIN = "/proc/self/loginuid"
-_NO_LOGIN = 0xFFFFFFFF
 
 
 class RefusedError(ValueError):
@@ -64,7 +60,7 @@ def record(given, questions):
     :raises OSError: it can't be recorded.
     """
     number = secrets.token_hex(8)
-    written = texts(given, questions, number, _asker())
+    written = texts(given, questions, number, login.account())
     for text in written:
         journal.write(PROGRAM, text)
     found = 0
@@ -111,20 +107,3 @@ def _pages(pieces, room):
 
 def _json(value):
     return json.dumps(value, ensure_ascii=False)
-
-
-def _asker():
-    """The account that logged in, as the kernel keeps it through sudo and su; where nobody did, whose process this is.
-
-    What sudo leaves in the environment is no more than a word that anybody can say.
-    """
-    try:
-        with open(_LOGIN, encoding="ascii") as file:
-            number = int(file.read())
-    except (OSError, ValueError):  # a kernel without audit
-        number = _NO_LOGIN
-    number = os.getuid() if number == _NO_LOGIN else number
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)

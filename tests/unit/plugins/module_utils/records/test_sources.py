@@ -50,6 +50,26 @@ def test_matches_of_the_journal_name_what_journald_vouches_for(names, matches):
     assert " ".join(sources.journal_matches(*names)) == matches
 
 
+SUDO = {"_EXE": "/usr/bin/sudo", "_UID": "1000", "_CAP_EFFECTIVE": "1ffffffffff"}
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "believed"),
+    [
+        ("sudo", SUDO, True),
+        ("sudo", {**SUDO, "_CAP_EFFECTIVE": "0"}, False),  # it was denied its rights
+        ("sudo", {**SUDO, "_CAP_EFFECTIVE": "0", "_UID": "0"}, True),
+        ("sudo", {**SUDO, "_EXE": "/usr/bin/logger"}, False),
+        ("sudo", {"_UID": "0"}, False),  # it had ended
+        ("audisp-syslog", {"_SYSTEMD_UNIT": "auditd.service"}, True),
+        ("audisp-syslog", {"_SYSTEMD_UNIT": "nginx.service", "_UID": "0"}, False),
+        ("nobody-knows", {"_UID": "0"}, False),
+    ],
+)
+def test_an_entry_of_the_journal_is_believed_by_what_journald_saw(name, entry, believed):
+    assert sources.speaks(name, entry) is believed
+
+
 @pytest.mark.parametrize(
     ("record_class", "name", "sent", "believed"),
     [

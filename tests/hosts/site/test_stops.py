@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A recorder that was stopped and runs again is on record, with who had announced it (article 14(1))."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..conftest import HANG, Lab, until
+
+UNIT = "order82-config.service"
+
+
+def newest(lab: Lab, host: str) -> dict[str, Any]:
+    """The newest stop of the unit, however short."""
+    return json.loads(lab.do(host, f"order82 stops list --unit {UNIT} --longer 0 --days 1 --json"))[-1]
+
+
+def test_a_stop_that_nobody_announced_is_told_after_the_recorder_runs_again(lab: Lab) -> None:
+    lab.do("web", f"systemctl stop {UNIT}; systemctl start {UNIT}")
+    stop = until(HANG, lambda: newest(lab, "web"), "the stop in the journal")
+    assert stop["announced"] is False
+    assert f"{UNIT} stood still from " in stop["stop"]
+    assert "not announced" in stop["stop"]
+    results = lab.look(["web"], ("-e", json.dumps({"order82_stop_seconds": 0})))["results"]
+    (one,) = (one for one in results if one["check"] == "log_forwarder.stops")
+    assert one["outcome"] == "fail"
+    assert any(UNIT in said for said in one["observed"]["unannounced"])
+    lab.green("web")
+
+
+def test_who_announces_a_stop_is_told_with_it_and_both_collectors_have_his_word(lab: Lab, mark: str) -> None:
+    lab.do("web", f"order82 stops announce --unit {UNIT} --minutes 5 --reason {mark}")
+    lab.arrived("measure_state", "web", mark)
+    lab.do("web", f"systemctl stop {UNIT}; systemctl start {UNIT}")
+    until(
+        HANG, lambda: newest(lab, "web")["stop"].endswith(f"announced by ops: {mark}"), "the stop with its announcement"
+    )
+    assert newest(lab, "web")["announced"] is True
+
+
+def test_an_account_announces_nothing(lab: Lab, mark: str) -> None:
+    assert (
+        lab.host("web").run(f"runuser -u nobody -- order82 stops announce --unit {UNIT} --minutes 5 --reason {mark}").rc
+        == 2
+    )
+    text = json.dumps({"unit": UNIT, "until": 4102444800, "by": "chief", "reason": mark})
+    lab.do(
+        "web",
+        f"runuser -u nobody -- logger -t order82 'announced {text}'; systemctl stop {UNIT}; systemctl start {UNIT}",
+    )
+    until(HANG, lambda: "not announced" in newest(lab, "web")["stop"], "the stop in the journal")
