@@ -9,11 +9,13 @@ from typing import Any
 from ..conftest import HANG, Lab, until
 
 UNIT = "order82-config.service"
+ANOTHER = "order82-journal.service"
+"""Of which nobody announced a stop in the minutes before."""
 
 
-def newest(lab: Lab, host: str) -> dict[str, Any]:
-    """The newest stop of the unit, however short."""
-    return json.loads(lab.do(host, f"order82 stops list --unit {UNIT} --longer 0 --days 1 --json"))[-1]
+def newest(lab: Lab, host: str, unit: str = UNIT) -> dict[str, Any]:
+    """The newest stop of the unit, however short; nothing before the first."""
+    return (json.loads(lab.do(host, f"order82 stops list --unit {unit} --longer 0 --days 1 --json")) or [{}])[-1]
 
 
 def test_a_stop_that_nobody_announced_is_told_after_the_recorder_runs_again(lab: Lab) -> None:
@@ -41,12 +43,12 @@ def test_who_announces_a_stop_is_told_with_it_and_both_collectors_have_his_word(
 
 def test_an_account_announces_nothing(lab: Lab, mark: str) -> None:
     assert (
-        lab.host("web").run(f"runuser -u nobody -- order82 stops announce --unit {UNIT} --minutes 5 --reason {mark}").rc
+        lab.host("web").run(f"runuser -u nobody -- order82 stops announce --unit {ANOTHER} --minutes 5 --reason {mark}").rc
         == 2
     )
-    text = json.dumps({"unit": UNIT, "until": 4102444800, "by": "chief", "reason": mark})
-    lab.do(
-        "web",
-        f"runuser -u nobody -- logger -t order82 'announced {text}'; systemctl stop {UNIT}; systemctl start {UNIT}",
-    )
-    until(HANG, lambda: "not announced" in newest(lab, "web")["stop"], "the stop in the journal")
+    text = json.dumps({"unit": ANOTHER, "until": 4102444800, "by": "chief", "reason": mark})
+    lab.do("web", f"runuser -u nobody -- logger -t order82 'announced {text}'")
+    before = newest(lab, "web", ANOTHER)
+    lab.do("web", f"systemctl stop {ANOTHER}; systemctl start {ANOTHER}")
+    until(HANG, lambda: newest(lab, "web", ANOTHER) != before, "the stop in the journal")
+    assert "not announced" in newest(lab, "web", ANOTHER)["stop"]
