@@ -225,16 +225,16 @@ def settle(host, state, owed, paid, say):
     :raises StateError: one does not start; its last lines are said.
     """
     started = []
+    _set_at_boot(host, state, say)
     for entry in state["units"]:
         name = entry["name"]
         properties = host.units([name])[name]
         mine = [verb for verb, unit in owed if unit == name]
-        for step in (_mask,) if entry["masked"] else (_at_boot, _run):
-            said = step(entry, properties, mine)
-            if said:
-                say(said)
-                host.forget()  # what one unit does may change another
-                started += [name] if step is _run and entry["running"] is True else []
+        said = (_mask if entry["masked"] else _run)(entry, properties, mine)
+        if said:
+            say(said)
+            host.forget()  # what one unit does may change another
+            started += [name] if entry["running"] is True else []
         if "start" in mine or (entry["until"] and not glob.glob(entry["until"])):
             _ask("start", name, _FIRST_SECONDS)
             say("ran " + name)
@@ -254,15 +254,24 @@ def _mask(entry, properties, _mine):
     return "masked " + name
 
 
-def _at_boot(entry, properties, _mine):
-    name, state = entry["name"], properties["UnitFileState"]
-    if entry["enabled"] is True and state not in _AT_BOOT:
-        run(["systemctl", "enable", name])
-        return "enabled " + name
-    if entry["enabled"] is False and state in ("enabled", "enabled-runtime"):
-        run(["systemctl", "disable", name])
-        return "disabled " + name
-    return ""
+def _set_at_boot(host, state, say):
+    """Have units start at boot, or not, those of a kind in one call: after each systemd reads all of its unit files again."""
+    found = host.units([entry["name"] for entry in state["units"]])
+    for verb, wanted in (("enable", True), ("disable", False)):
+        names = [
+            entry["name"]
+            for entry in state["units"]
+            if entry["enabled"] is wanted and not entry["masked"] and _is_to(verb, found[entry["name"]]["UnitFileState"])
+        ]
+        if names:
+            run(["systemctl", verb, *names], _SECONDS)
+            for name in names:
+                say("%sd %s" % (verb, name))
+            host.forget()
+
+
+def _is_to(verb, unit_file_state):
+    return unit_file_state not in _AT_BOOT if verb == "enable" else unit_file_state in ("enabled", "enabled-runtime")
 
 
 def _run(entry, properties, mine):
@@ -385,13 +394,14 @@ def end(host, names, purged=(), check=False):
     :param purged: those whose package goes next, which may be the only one that may stop them (auditd(8)).
     :return: sentences on what was done.
     """
-    done = []
+    done, found = [], host.units(names)
+    at_boot = [name for name in names if found[name]["UnitFileState"] in ("enabled", "enabled-runtime", "linked")]
+    if at_boot and not check:
+        run(["systemctl", "disable", *at_boot], _SECONDS)
     for name in names:
-        properties = host.units([name])[name]
+        properties = found[name]
         if properties["LoadState"] == "not-found" and properties["ActiveState"] in ("inactive", ""):
             continue
-        if properties["UnitFileState"] in ("enabled", "enabled-runtime", "linked") and not check:
-            run(["systemctl", "disable", name])
         if properties["ActiveState"] not in ("inactive", "failed"):
             done.append("stopped " + name)
             if not check:

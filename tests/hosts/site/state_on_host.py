@@ -37,8 +37,8 @@ def call(*argv):
 def clean():
     """Leave nothing of the test, whatever state it was in."""
     units = ["%s.service" % name for name in NAMES]
-    call("systemctl", "disable", "--now", *units)
-    call("systemctl", "unmask", *units)
+    call("systemctl", "disable", "--no-reload", "--now", *units)
+    call("systemctl", "unmask", "--no-reload", *units)
     for pattern in (UNITS + "/order82probe*", UNITS + "/*.wants/order82probe*", "/run/systemd/system/order82probe*"):
         for path in glob.glob(pattern):
             shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
