@@ -24,7 +24,7 @@ LOAD = [one for one in STATEMENTS if one.startswith(("ALTER", "INSERT"))]
 BEGIN, MIDNIGHT, END = NOON - DAY // 2, NOON + DAY // 2, NOON + DAY * 3 // 2 - 60000
 KILLED, AGAIN = MIDNIGHT + DAY // 4, MIDNIGHT + DAY // 4 + 1800000
 SNAPSHOT = 30000
-QUESTIONS = 510
+QUESTIONS = 255
 ICMP, TCP, UDP = 1, 6, 17
 
 
@@ -189,7 +189,7 @@ def test_clickhouse_has_the_candidates_of_the_index(store, built, recorded, hous
     expected = [known(one["candidates"]) for one in answers]
     assert [said(house, one) for one in asked] == expected
     kinds = collections.Counter(min(len(one), 2) for one in expected)
-    assert all(kinds[number] > 40 for number in range(3)), kinds
+    assert all(kinds[number] > 20 for number in range(3)), kinds
     found = [one for those in expected for one in those]
     for wanted in (
         lambda one: one["end"] is None,
@@ -199,7 +199,7 @@ def test_clickhouse_has_the_candidates_of_the_index(store, built, recorded, hous
         lambda one: one["begin"] < times.iso(MIDNIGHT) < (one["end"] or ""),
         lambda one: one["gateway"] == "east",
     ):
-        assert sum(map(wanted, found)) > 20
+        assert sum(map(wanted, found)) > 10
 
 
 def test_the_least_form_of_an_index_is_refused(store, gateway, built, house):
