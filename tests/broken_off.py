@@ -28,6 +28,16 @@ def _is_effect(event, args, events):
     if event == "subprocess.Popen":
         argv = list(args[1])
         return not any(argv[: len(one)] == one for one in _LOOKS)
+    if event in ("os.mkdir", "os.remove"):  # of a folder that is there, or of a file that is not, comes nothing
+        return _is_there(args[0], args[-1]) == (event == "os.remove")
+    return True
+
+
+def _is_there(path, folder):
+    try:
+        os.stat(path, dir_fd=None if folder == -1 else folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
     return True
 
 
