@@ -242,7 +242,7 @@ DRIFTS |= {
     "a timer is set to once a year": Drift(
         {
             "web": "cp -a /etc/systemd/system/order82-antivirus-test.timer /root/; "
-            "sed -i s/OnCalendar=hourly/OnCalendar=yearly/ /etc/systemd/system/order82-antivirus-test.timer; systemctl daemon-reload"
+            "sed -i s/OnCalendar=.*/OnCalendar=yearly/ /etc/systemd/system/order82-antivirus-test.timer; systemctl daemon-reload"
         },
         {"web": "mv /root/order82-antivirus-test.timer /etc/systemd/system/; systemctl daemon-reload"},
         {"web": {"antivirus.as_laid_down"}},
