@@ -16,7 +16,7 @@ _OBEYED = re.compile(
     r"\ud800-\udfff"  # half a character: no file could hold it
     r"\ufeff\ufff0-\ufffb\ufffe\uffff"
     r"\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-    "]"
+    "]+"  # a run of them at once: a host may send millions
 )
 
 
@@ -35,5 +35,5 @@ def one_line(text: str, most: int) -> str:
 
 
 def _code(found: re.Match) -> str:
-    units = found[0].encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+    units = found[0].encode("utf-16-be", "surrogatepass").hex("\\", 2)
+    return "\\u" + units.replace("\\", "\\u")

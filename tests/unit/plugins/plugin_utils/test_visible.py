@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 
 import pytest
@@ -46,6 +47,13 @@ def test_the_rest_is_written_as_its_code(text, shown):
 def test_json_loses_nothing_by_it():
     said = {"".join(OBEYED): ["".join(OBEYED)]}
     assert json.loads(visible(json.dumps(said, ensure_ascii=False))) == json.loads(json.dumps(said))
+
+
+def test_millions_of_them_hold_nobody_up():
+    """A host may send so many; one after the other they took the controller eight seconds of its time."""
+    number, begun = 4 * 2**20, time.process_time()
+    assert visible("\0" * number) == "\\u0000" * number
+    assert time.process_time() - begun < 2
 
 
 def test_one_line_is_one_line_and_no_longer_than_asked():
