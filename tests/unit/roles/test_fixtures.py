@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def resolved(templar):
     return found
 
 
+@functools.cache
 def fixtures_of(role: str) -> dict:
     """The fixture file of a role; empty if there is none."""
     path = FIXTURES / f"{role}.yml"

@@ -6,6 +6,7 @@ What must not come is sent before what may, from the same place: when the second
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import os
@@ -80,6 +81,12 @@ def rules(pools: list[dict]) -> str:
     return engine.file(ROLES / "nat_gateway" / "templates" / "nat.nft.j2", {})
 
 
+@functools.cache
+def all_rules() -> str:
+    """Those of all pools."""
+    return rules(POOLS)
+
+
 def load(network: Network, folder: Path, text: str) -> None:
     (folder / "nat.nft").write_text(text)
     network.do("gateway", f"nft --file {folder / 'nat.nft'}")
@@ -100,7 +107,7 @@ def wires():
 @pytest.fixture
 def network(wires, tmp_path):
     """The same with the rules."""
-    load(wires, tmp_path, rules(POOLS))
+    load(wires, tmp_path, all_rules())
     yield wires
     wires.clear()
 
@@ -308,7 +315,7 @@ def test_what_came_in_before_the_rules_were_loaded_is_no_answer(network, tmp_pat
     [(_word, peer, port)] = server.until(b"before")
     server.socket.sendto(b"answer", (peer, port))
     assert one.recvfrom(100)[0] == b"answer"
-    load(network, tmp_path, rules(POOLS))
+    load(network, tmp_path, all_rules())
     one.sendto(b"after", (HOME, PORT))
     until(lambda: dropped(network, HOME) == {"uninvited": 1}, "it was dropped")
 
@@ -339,7 +346,7 @@ def test_what_began_untranslated_does_not_go_on_so(network, tmp_path):
     assert seen == HOME
     server.socket.sendto(b"answer", (seen, port))
     assert one.recvfrom(100)[0] == b"answer"
-    load(network, tmp_path, rules(POOLS))
+    load(network, tmp_path, all_rules())
     one.sendto(b"after", (address, PORT))
     send(network, "homes", HOME, address, b"another")
     assert [(word, peer) for word, peer, _port in server.until(b"another")] == [(b"another", PUBLIC[HOME])]
@@ -423,7 +430,7 @@ def test_who_stays_inside_is_nobodys_business(network):
 
 
 def test_the_rules_in_the_kernel_are_counted_as_those_of_the_file(network, tmp_path):
-    text = rules(POOLS)
+    text = all_rules()
     wanted = translation.rules_by_chain(text)
     listed = [json.loads(network.do("gateway", f"nft --json list table {family} {TABLE}")) for family in ("ip", "ip6")]
     assert translation.changed_chains(wanted, listed) == []

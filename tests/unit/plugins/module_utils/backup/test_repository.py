@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -61,32 +62,40 @@ def test_who_would_leave_files_that_the_server_cant_read_is_refused(tmp_path, mo
         repository.tend(repository.Settings(str(tmp_path), (), 60, 15), read_data=False)
 
 
-@pytest.fixture
-def kept(tmp_path, monkeypatch):
-    """The repository of a host with five snapshots, all of which came long ago; and the settings of its keeper."""
-    monkeypatch.setattr(repository, "PASSWORDS", str(tmp_path / "passwords"))
-    monkeypatch.setattr(repository, "STATE", str(tmp_path / "state.json"))
-    monkeypatch.setattr(guarding, "LOCK", str(tmp_path / "lock"))
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A folder with the repository of a host with five snapshots, all of which came long ago."""
+    base = tmp_path_factory.mktemp("filled")
     for name in ("passwords", "kept", "data"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "passwords" / "web").write_text("a password\n")
-    folder = tmp_path / "kept" / "web"
+        (base / name).mkdir()
+    (base / "passwords" / "web").write_text("a password\n")
+    folder = base / "kept" / "web"
 
     def restic(*words: str) -> None:
         environment = os.environ | {
             "RESTIC_REPOSITORY": str(folder),
-            "RESTIC_PASSWORD_FILE": str(tmp_path / "passwords" / "web"),
-            "HOME": str(tmp_path),
+            "RESTIC_PASSWORD_FILE": str(base / "passwords" / "web"),
+            "HOME": str(base),
         }
         subprocess.run(["restic", "--quiet", "--no-cache", *words], env=environment, check=True)
 
     restic("init")
     for number in range(repository.KEEP + 2):
-        (tmp_path / "data" / "page").write_text(f"{number}" * 1000)
-        restic("backup", "--host", "web", "--tag", "set=pages,part=data", str(tmp_path / "data"))
+        (base / "data" / "page").write_text(f"{number}" * 1000)
+        restic("backup", "--host", "web", "--tag", "set=pages,part=data", str(base / "data"))
     for path in (folder / "snapshots").iterdir():
         os.utime(path, (0, 0))
-    return folder, repository.Settings(str(tmp_path / "kept"), ("web",), 60, 0)
+    return base
+
+
+@pytest.fixture
+def kept(filled, tmp_path, monkeypatch):
+    """Such a repository for one test, and the settings of its keeper."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(repository, "PASSWORDS", str(tmp_path / "passwords"))
+    monkeypatch.setattr(repository, "STATE", str(tmp_path / "state.json"))
+    monkeypatch.setattr(guarding, "LOCK", str(tmp_path / "lock"))
+    return tmp_path / "kept" / "web", repository.Settings(str(tmp_path / "kept"), ("web",), 60, 0)
 
 
 def test_what_is_past_retention_goes_where_the_rest_is_whole(kept):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import shutil
 from pathlib import Path
 
@@ -21,14 +22,20 @@ def modules(code):
     return {".".join(parts[:-1] if parts[-1] == "__init__" else parts): path for parts, path in paths.items()}
 
 
+@functools.cache
+def statements(content):
+    """The import statements of a file, wherever they stand; most files are the same in all of these tests."""
+    return [node for node in ast.walk(ast.parse(content)) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imported(name, path, known):
-    """The modules that one imports, wherever the statement stands."""
+    """The modules that one imports."""
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     found = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in statements(path.read_bytes()):
         if isinstance(node, ast.Import):
             found.update(alias.name.removeprefix(f"{NAME}.") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             above = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join(filter(None, [*above, node.module])).removeprefix(f"{NAME}.")
             found.update({base, *(f"{base}.{alias.name}".lstrip(".") for alias in node.names)})

@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -71,13 +72,25 @@ def settings(cluster, tmp_path, changed):
     )
 
 
-@pytest.fixture
-def two_days(store, gateway, built):
-    """Translations of two days; gives the folder of their index."""
+@pytest.fixture(scope="module")
+def as_built(tmp_path_factory):
+    """A folder with a store of translations of two days, and with its index."""
+    folder = tmp_path_factory.mktemp("as_built")
+    gateway = Gateway(folder / "store")
+    gateway.begin()
     gateway.flows(NOON + 2000, flow(A, PUBLIC, NOON - 60000, NOON))
     gateway.flows(NOON + DAY + 2000, flow(B, PUBLIC, NOON + DAY - 60000, NOON + DAY))
     gateway.stop(NOON + DAY + 600000)
-    return built()
+    for day in build.stale(str(folder / "store"), str(folder / "index")):
+        build.build(str(folder / "store"), str(folder / "index"), day, threads=1, memory="256MB")
+    return folder
+
+
+@pytest.fixture
+def two_days(as_built, tmp_path):
+    """Such a store for one test; gives the folder of its index."""
+    shutil.copytree(as_built, tmp_path, dirs_exist_ok=True)
+    return str(tmp_path / "index")
 
 
 def names(place_of):
