@@ -47,14 +47,14 @@ SEEN = (
 def play(folder, liars, task, **environment):
     """Run a task on hosts that lie, and then ask what another host sees of them."""
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {**liars, "victim": HERE}}}))
-    written = {"content": SEEN, "dest": str(folder / "seen"), "mode": "0600"}
+    write = f"printf %s {{{{ ({SEEN[2:-2]}) | quote }}}} > {folder / 'seen'}"  # by no module, which would take seconds
     plays = [
         {"hosts": "all:!victim", "gather_facts": False, "tasks": [{**task, "ignore_errors": True}]},
         {
             "hosts": "victim",
             "gather_facts": False,
             "vars": {"liars": list(liars)},
-            "tasks": [{"ansible.builtin.copy": written}],
+            "tasks": [{"ansible.builtin.raw": write}],
         },
     ]
     (folder / "play.yml").write_text(yaml.safe_dump(plays))

@@ -24,7 +24,8 @@ SIGN = [
         "gather_facts": False,
         "tasks": [
             {
-                "ansible.builtin.command": "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+                # By no module, which takes as long as all the rest.
+                "ansible.builtin.raw": "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
                 "-keyout /dev/null -subj /CN={{ inventory_hostname }}",
                 "delegate_to": "localhost",
                 "register": "asked",
@@ -54,7 +55,7 @@ RESOLVE = [
                 },
                 "register": "seen",
             },
-            {"ansible.builtin.copy": {"dest": "{{ to }}", "mode": "0600", "content": "{{ seen.resolved | to_json }}"}},
+            {"ansible.builtin.raw": "printf %s {{ seen.resolved | to_json | quote }} > {{ to }}"},
         ],
     }
 ]

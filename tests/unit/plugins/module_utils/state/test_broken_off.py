@@ -13,13 +13,17 @@ import subprocess
 
 import broken_off
 import pytest
+from ansible_collections.order82.baseline.plugins.module_utils import processes
 
 SECRET = "gate-ajar-7"
 
 
 @pytest.fixture
-def quick(place):
-    """A place in memory, where nothing waits for a disk."""
+def quick(place, tmp_path, monkeypatch):
+    """A place in memory, where nothing waits for a disk; and dpkg, which is asked a hundred times, knows no package."""
+    (tmp_path / "dpkg/info").mkdir(parents=True)
+    (tmp_path / "dpkg/status").touch()
+    monkeypatch.setitem(processes._ENVIRONMENT, "DPKG_ADMINDIR", str(tmp_path / "dpkg"))
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", place.base], check=True)
     place.etc.mkdir(0o755)
     yield place
