@@ -22,6 +22,10 @@ from .steps import Count, Step, Took, as_pytest, as_scenario
 SCENARIOS = CHECKOUT / "molecule"
 AT_ONCE = 3
 """Steps side by side: the tests of a scenario wait for its hosts half of the time, and two cores bear three."""
+UNIT = "tests/unit"
+ON_HOSTS = "tests/unit/plugins/module_utils"
+"""Those of the code that runs on hosts: two fifths of the unit tests' work. They have journals, accounts and an object
+store to themselves; the others have networks."""
 LONGEST = ("site", "backup", "kernel", "nat")
 """They take longest, and begin first, or one would go on alone: most measures are tested on `site`, on `backup` it is
 waited for what is broken, and a kernel may have to be made for `kernel`."""
@@ -62,16 +66,21 @@ def cost(took: Took) -> str:
 
 
 def quick_steps(alone: bool) -> Iterable[Step]:
-    """What needs no lab and is soon done.
+    """What needs no lab and is soon done: first what tells of slips at once.
 
-    :param alone: nothing else is run, and somebody waits for it: tests of many examples take a tenth of them.
+    :param alone: nothing else is run, and somebody waits for it: two processors share the unit tests, and those of many
+        examples take a tenth of them. Beside the labs no processor is free, and two processes import everything twice.
     """
     yield Step("yamllint", ["yamllint", "--strict", "."])
     yield Step("ruff check", ["ruff", "check", "."])
     yield Step("ruff format", ["ruff", "format", "--check", "."])
+    if alone:
+        pytest = ["pytest", "--hypothesis-profile=quick"]
+        yield Step("unit tests", [*pytest, UNIT, f"--ignore={ON_HOSTS}"], counted=as_pytest)
+        yield Step("unit tests of hosts", [*pytest, ON_HOSTS], counted=as_pytest)
+    else:
+        yield Step("unit tests", ["pytest", UNIT], counted=as_pytest)
     yield Step("ansible-lint", ["ansible-lint", "--config-file", ".config/ansible-lint.yml"], env=ansible_environment())
-    examples = ["--hypothesis-profile=quick"] if alone else []
-    yield Step("unit tests", ["pytest", "tests/unit", *examples], counted=as_pytest)
 
 
 def scenario_names() -> list[str]:
