@@ -25,6 +25,8 @@ def visible(text: str) -> str:
 
     In a text of JSON the code stands for the same character, so that nothing is lost there.
     """
+    if text.isascii() and text.isprintable():  # as most are
+        return text
     return _OBEYED.sub(_code, text)
 
 

@@ -8,6 +8,7 @@ obeyed by who shows them, and no check passes of which it did not say, in the fo
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import re
 from xml.etree import ElementTree
@@ -285,22 +286,20 @@ def another_shape(draw, entries, one):
     return draw(st.one_of(VALUES, st.just([one]), st.just(dict(zip(NAMES, entries, strict=True)))))
 
 
-CHANGES = st.sampled_from(
-    [
-        *(
-            changed_fact,
-            changed_fact,
-            raw_fact,
-            raw_fact,
-            foreign_fact,
-            lost_fact,
-            changed_place,
-            foreign_place,
-            lost_place,
-        ),
-        *(error, foreign_answer, one_more, another_shape),
-    ]
-)
+CHANGES = [
+    *(
+        changed_fact,
+        changed_fact,
+        raw_fact,
+        raw_fact,
+        foreign_fact,
+        lost_fact,
+        changed_place,
+        foreign_place,
+        lost_place,
+    ),
+    *(error, foreign_answer, one_more, another_shape),
+]
 
 
 def cut_off(draw, said):
@@ -327,25 +326,23 @@ def lost_character(draw, said):
     return said.replace(draw(st.sampled_from([b"[", b"{", b'"', b",", b":", b"true", b"null"])), b"", 1)
 
 
-MANGLED = st.sampled_from([None, None, None, None, None, cut_off, noise, more_of_it, key_twice, lost_character])
+MANGLED = [None, None, None, None, None, cut_off, noise, more_of_it, key_twice, lost_character]
+CODES = [0, 0, 0, 1, -9, 255]
+COMPLAINTS = [b"", FORGED.encode(), b"\xff\x00\xe2"]
+FORMS = st.sampled_from([*itertools.product(CHANGES, range(len(NAMES)), (False, True), MANGLED, CODES, COMPLAINTS)])
+"""What is otherwise in which answer, and how it is told: drawn at once, as each draw takes as long as a judgement."""
 
 
 @st.composite
 def answers(draw):
     """What a host that was taken over says: an answer in order, in which something is otherwise."""
     entries = [entry(name, dict(GOOD[name])) for name in NAMES]
-    entries = draw(CHANGES)(draw, entries, draw(st.sampled_from(entries)))
-    text = json.dumps(entries, ensure_ascii=draw(st.booleans()))
+    change, number, ascii_only, mangled, code, complaint = draw(FORMS)
+    text = json.dumps(change(draw, entries, entries[number]), ensure_ascii=ascii_only)
     if '"RAW"' in text:
         text = text.replace('"RAW"', draw(RAW))
     said = f"{MARK}{text}\n".encode("utf-8", "surrogatepass")
-    mangled = draw(MANGLED)
-    said = mangled(draw, said) if mangled else said
-    return (
-        draw(st.sampled_from([0, 0, 0, 1, -9, 255])),
-        said,
-        draw(st.sampled_from([b"", FORGED.encode(), b"\xff\x00\xe2"])),
-    )
+    return code, mangled(draw, said) if mangled else said, complaint
 
 
 def examine(liars, observe, reported, alone, names=NAMES):

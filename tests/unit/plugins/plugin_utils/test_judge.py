@@ -16,6 +16,7 @@ from ansible_collections.order82.baseline.plugins.plugin_utils.unit import Unit
 from ansible_collections.order82.baseline.plugins.plugin_utils.waivers import Waiver
 
 SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+RESULT = jsonschema.Draft202012Validator(SCHEMA)
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 GOOD, BAD = {"mode": "0640"}, {"mode": "0644"}
 ISP = Unit("An ISP", ("access_provider",), ("uses_nat",))
@@ -57,7 +58,7 @@ def inspect(law, make_check):
         }
         case = Case(**{**given, **changes})
         result = json.loads(json.dumps(judge(case)))
-        jsonschema.validate(result, SCHEMA, jsonschema.Draft202012Validator)
+        RESULT.validate(result)
         return result
 
     return run

@@ -17,6 +17,7 @@ from ansible_collections.order82.baseline.plugins.plugin_utils.overlays import l
 from ansible_collections.order82.baseline.plugins.plugin_utils.unit import Unit
 
 SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+RESULT = jsonschema.Draft202012Validator(SCHEMA)
 NOW = datetime.datetime(2026, 12, 1, 12, tzinfo=datetime.UTC)
 STORE = {"retention_days": 60, "missing_days": [], "overdue": [], "oldest_days": 12}
 EXPECT = {  # of the two checks that the overlays ask, as the defaults give them
@@ -81,7 +82,7 @@ def inspect(law, checks):
             )
         )
         result = json.loads(json.dumps(result))
-        jsonschema.validate(result, SCHEMA, jsonschema.Draft202012Validator)
+        RESULT.validate(result)
         return result
 
     return run
