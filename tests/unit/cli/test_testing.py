@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.paths import CHECKOUT
 from cli.testing import steps
 from cli.testing.sanity import as_sanity, is_left_out
 from cli.testing.steps import Count, Step, Took, as_one, as_pytest, as_scenario, listed, pytest_count, reason
-from cli.testing.suite import add_up, cost, longest_first, scenario_names
+from cli.testing.suite import add_up, cost, longest_first, quick_steps, scenario_names
 
 
 @pytest.mark.parametrize(
@@ -134,3 +135,19 @@ def test_the_longest_scenario_begins_first_and_none_is_left_out():
     assert longest_first(names)[:4] == ["site", "backup", "kernel", "nat"]
     assert longest_first(["standby", "nat"]) == ["nat", "standby"]
     assert sorted(longest_first(names)) == names
+
+
+def test_side_by_side_the_same_unit_tests_are_run_each_of_them_once() -> None:
+    def files(alone: bool) -> list[Path]:
+        commands = [step.command for step in quick_steps(alone) if step.counted is as_pytest]
+        assert len(commands) == 1 + alone
+        found = []
+        for _pytest, *words in commands:
+            folders = [word for word in words if not word.startswith("-")]
+            ignored = [word.removeprefix("--ignore=") for word in words if word.startswith("--ignore=")]
+            paths = [path for folder in folders for path in (CHECKOUT / folder).rglob("test_*.py")]
+            found += [path for path in paths if not any(path.is_relative_to(CHECKOUT / one) for one in ignored)]
+        return sorted(found)
+
+    assert files(alone=True) == files(alone=False)
+    assert len(set(files(alone=True))) == len(files(alone=True)) > 100
