@@ -20,9 +20,11 @@ ALLOWED = "/var/lib/clamav/order82.sfp"
 """Files that were given back (ClamAV's format: sha256:size:name)."""
 FOLDERS = "/run/order82-antivirus-watch/folders"
 """What the watch (clamonacc) was told when it started, a folder a line."""
+ANSWER = "/run/order82-antivirus-watch/answer/file"
+"""A file of ours that is watched as those of all are: while it can't be opened, no other can."""
 HOUR = 3600
 AGAIN = 4
-"""The self-test's exit code where its unit starts the watch anew."""
+"""The exit code with which a unit has the watch started anew."""
 RELOAD_SECONDS = 300
 
 
@@ -45,9 +47,11 @@ def options(parser):
     update.set_defaults(run=command_update)
     tell = verbs.add_parser("folders", help="tell the watch its folders, and the mounts below them (a service)")
     tell.set_defaults(run=command_folders)
+    answers = verbs.add_parser("answers", help="end as soon as the watch lets no file be opened (a service)")
+    answers.set_defaults(run=command_answers)
     follow = verbs.add_parser("watch", help="put what the scanners find into quarantine (a service)")
     follow.set_defaults(run=command_watch)
-    return [look, back, test, update, tell, follow]
+    return [look, back, test, update, tell, answers, follow]
 
 
 def command_list(arguments):
@@ -108,10 +112,20 @@ def command_folders(arguments):
     watched = _settings()["watched"]
     # A mount comes before what it is below: clamonacc knows a folder with what it first saw there, and nothing twice.
     real = map(os.path.realpath, watched)  # it follows no symlink, and then watches nothing
-    folders = [*trial.mounts_below(watched), *sorted(real, key=len, reverse=True)]
+    folders = [*trial.mounts_below(watched), *sorted(real, key=len, reverse=True), os.path.dirname(ANSWER)]
+    os.makedirs(os.path.dirname(ANSWER), mode=0o755, exist_ok=True)
+    with open(ANSWER, "w", encoding="ascii") as file:
+        file.write("Opened every few seconds, to see that the watch over files answers.\n")
     with open(FOLDERS, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.writelines(folder + "\n" for folder in dict.fromkeys(folders) if "\n" not in folder)
     return {"folders": folders}, "", 0
+
+
+def command_answers(arguments):
+    """order82 antivirus answers"""
+    del arguments
+    trial.until_silent(ANSWER)
+    return {"answers": False}, "the watch over files lets no file be opened", AGAIN
 
 
 def command_update(arguments):

@@ -25,6 +25,10 @@ SECONDS = 3
 """How long a watched folder may take to refuse it."""
 ANSWER_SECONDS = 15
 """How long all of them may take to answer at all."""
+ASK_SECONDS = 3
+"""Between two questions whether the watch answers."""
+PATIENCE_SECONDS = 10
+"""How long it may take to let a small file be opened, that of a machine with much to do as well."""
 _GUARDED, _UNGUARDED = "guarded", "unguarded"
 _KNOWN = (_GUARDED, _UNGUARDED, None)
 
@@ -78,7 +82,7 @@ def tried(folders):
         file could be opened in time; C(untried), 'folder: reason' of those into which it could not be put.
     """
     name = PREFIX + secrets.token_hex(8)
-    children = {folder: _begin(folder, name) for folder in folders}
+    children = {folder: _begin(_try, folder, name) for folder in folders}
     end = time.monotonic() + ANSWER_SECONDS
     said = {folder: _answer(child, end) for folder, child in children.items()}
     for folder in [folder for folder in folders if said[folder] is None]:
@@ -91,13 +95,30 @@ def tried(folders):
     }
 
 
-def _begin(folder, name):
-    """Start a process that tries a folder; give its number, and from where to read what came of it."""
+def until_silent(path):
+    """Open a watched file again and again, until the watch does not answer.
+
+    :param str path: of the file. Where there is none nobody watches, and it is asked on.
+    """
+    while _answer(_begin(_open, path), time.monotonic() + PATIENCE_SECONDS) is not None:
+        time.sleep(ASK_SECONDS)
+
+
+def _open(path):
+    try:
+        with open(path, "rb"):
+            return "open"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _begin(function, *words):
+    """Start a process that tries something; give its number, and from where to read what came of it."""
     reader, writer = os.pipe()
     number = os.fork()
     if not number:
         try:
-            os.write(writer, _try(folder, name).encode("utf-8", "backslashreplace"))
+            os.write(writer, function(*words).encode("utf-8", "backslashreplace"))
         finally:
             os._exit(0)  # nothing of the process that it is a copy of is its own to end
     os.close(writer)

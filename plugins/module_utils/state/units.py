@@ -255,13 +255,15 @@ def _mask(entry, properties, _mine):
 
 
 def _set_at_boot(host, state, say):
-    """Have units start at boot, or not, those of a kind in one call: after each systemd reads all of its unit files again."""
+    """Have units start at boot, or not, each kind in one call: after it systemd reads all of its unit files again."""
     found = host.units([entry["name"] for entry in state["units"]])
     for verb, wanted in (("enable", True), ("disable", False)):
         names = [
             entry["name"]
             for entry in state["units"]
-            if entry["enabled"] is wanted and not entry["masked"] and _is_to(verb, found[entry["name"]]["UnitFileState"])
+            if entry["enabled"] is wanted
+            and not entry["masked"]
+            and _is_to(verb, found[entry["name"]]["UnitFileState"])
         ]
         if names:
             run(["systemctl", verb, *names], _SECONDS)

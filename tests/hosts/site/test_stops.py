@@ -43,7 +43,9 @@ def test_who_announces_a_stop_is_told_with_it_and_both_collectors_have_his_word(
 
 def test_an_account_announces_nothing(lab: Lab, mark: str) -> None:
     assert (
-        lab.host("web").run(f"runuser -u nobody -- order82 stops announce --unit {ANOTHER} --minutes 5 --reason {mark}").rc
+        lab.host("web")
+        .run(f"runuser -u nobody -- order82 stops announce --unit {ANOTHER} --minutes 5 --reason {mark}")
+        .rc
         == 2
     )
     text = json.dumps({"unit": ANOTHER, "until": 4102444800, "by": "chief", "reason": mark})

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,26 @@ def test_a_watch_that_does_not_answer_is_named_and_waited_for_no_longer(tmp_path
     assert list(tmp_path.rglob("*/*")) == []
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # nobody is left of those who tried
+
+
+def test_it_is_seen_when_a_watch_ceases_to_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(trial, "ASK_SECONDS", 0.01)
+    file = tmp_path / "watched" / "file"
+    over = threading.Event()
+
+    def ask():
+        trial.until_silent(str(file))
+        over.set()
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    assert not over.wait(0.2)  # nobody watches: there is no such file
+    file.parent.mkdir()
+    file.write_text("text")
+    assert not over.wait(0.2)
+    with deaf_watch(file.parent):
+        assert over.wait(30)
 
 
 def test_where_no_file_can_be_put_nothing_is_shown(tmp_path):
@@ -97,6 +118,7 @@ def test_a_real_mount_below_a_watched_folder_is_tried(tmp_path, monkeypatch):
 def told(tmp_path, monkeypatch, mounts):
     """What the watch is told: a file."""
     below = trial.mounts_below
+    monkeypatch.setattr(commands, "ANSWER", str(tmp_path / "answer" / "file"))
     monkeypatch.setattr(commands, "FOLDERS", str(tmp_path / "folders"))
     monkeypatch.setattr(commands, "_settings", lambda: {"watched": ["/srv", "/srv/www"]})
     monkeypatch.setattr(trial, "mounts_below", lambda folders: below(folders, mounts))
@@ -105,7 +127,9 @@ def told(tmp_path, monkeypatch, mounts):
 
 def test_the_watch_is_told_of_each_mount_before_what_it_is_below(told):
     commands.command_folders(None)
-    assert told.read_text().splitlines() == ["/srv/www/disk/a b", "/srv/www/disk", "/srv/www", "/srv/www2", "/srv"]
+    own = os.path.dirname(commands.ANSWER)
+    assert told.read_text().splitlines() == ["/srv/www/disk/a b", "/srv/www/disk", "/srv/www", "/srv/www2", "/srv", own]
+    assert os.path.isfile(commands.ANSWER)
 
 
 def test_the_watch_is_told_where_a_symlink_leads(told, tmp_path, monkeypatch):
@@ -113,7 +137,7 @@ def test_the_watch_is_told_where_a_symlink_leads(told, tmp_path, monkeypatch):
     (tmp_path / "current").symlink_to("release")
     monkeypatch.setattr(commands, "_settings", lambda: {"watched": [str(tmp_path / "current")]})
     commands.command_folders(None)
-    assert told.read_text().splitlines() == [str((tmp_path / "release").resolve())]
+    assert told.read_text().splitlines()[0] == str((tmp_path / "release").resolve())
 
 
 @pytest.mark.parametrize(
