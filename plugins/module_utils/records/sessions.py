@@ -41,7 +41,7 @@ from . import settings as record_settings
 # An account's name is a stranger's to choose, and may hold these words too. So what sshd adds behind it is taken from
 # the end, and where a stranger's words stand there as well (the identity of a certificate), a colon is between them.
 _WHENCE = r"(?P<address>\S+) port (?P<port>\d+)"
-_TOLD = r"(?P<account>[^:]*) from " + _WHENCE + r" ssh2(?:: .*)?"
+_TOLD = r"(?P<account>[^:]*) from " + _WHENCE + r" ssh2(?:: (?P<key>.*))?"
 _ACCEPTED = re.compile(r"Accepted (?P<method>\S+) for " + _TOLD)
 _FAILED = re.compile(r"Failed (?P<method>\S+) for (?:invalid user )?" + _TOLD)
 _INVALID = re.compile(r"Invalid user (?P<account>.*) from " + _WHENCE)
@@ -74,7 +74,7 @@ _SERVICES = {
 }
 _PAM = tuple(_SERVICES)
 _UNKNOWN = "session" + sources.UNKNOWN
-_FIELDS = ("service", "account", "by", "address", "port", "terminal", "method", "opened", "closed", "outcome")
+_FIELDS = ("service", "account", "by", "address", "port", "terminal", "method", "key", "opened", "closed", "outcome")
 
 
 def pair(host, lines):
@@ -83,8 +83,9 @@ def pair(host, lines):
     :param str host: the name under which the collector files the sender; what a message says of itself is not trusted.
     :param lines: texts as they stand in the record files, in order; duplicates count once.
     :return: list of dicts with C(host), C(service), C(account), C(by), C(address), C(port), C(terminal), C(method),
-        C(opened) and C(closed) (RFC 3339, None where not seen) and C(outcome): C(open), C(closed), C(refused), or
-        C(closed_only) where the login lies before the first record.
+        C(key) (as sshd names it; of a certificate also its identity, and who signed it), C(opened) and C(closed)
+        (RFC 3339, None where not seen) and C(outcome): C(open), C(closed), C(refused), or C(closed_only) where the
+        login lies before the first record.
     """
     pairing, seen = _Pairing(host), set()
     for text in lines:
@@ -150,7 +151,7 @@ class _Pairing:
     def _begin(self, **known):
         session = {"host": self.host}
         for field in _FIELDS:
-            session[field] = known.get(field, None if field in ("opened", "closed") else "")
+            session[field] = known.get(field) or (None if field in ("opened", "closed") else "")
         self.sessions.append(session)
         return session
 

@@ -42,6 +42,7 @@ def test_login_and_logout_are_paired():
         "port": "51234",
         "terminal": "",
         "method": "publickey",
+        "key": "ED25519 SHA256:x",
         "opened": "2026-11-24T10:00:01.000000+00:00",
         "closed": "2026-11-24T10:00:09.000000+00:00",
         "outcome": "closed",
