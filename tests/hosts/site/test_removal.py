@@ -21,7 +21,10 @@ LEFT_BY_GUARDS = (
     "/usr/bin/suricata /etc/suricata /var/lib/order82-ids /etc/order82/ids /etc/systemd/system/order82-ids* "
     "/var/lib/order82-network /etc/order82/network.json /etc/systemd/system/order82-network.service"
 )
-LEFT = "/etc/order82 /usr/bin/order82 /etc/systemd/system/order82-* /var/lib/order82-journal /run/order82-journal"
+LEFT = (
+    "/etc/order82 /usr/bin/order82 /etc/systemd/system/order82-* /var/lib/order82-journal /run/order82-journal "
+    "/etc/ssh/sshd_config.d/00-order82.conf"
+)
 STORE = "cd /srv/records && find . -type f ! -newer /run/removed -print0 | sort -z | xargs -0 sha256sum | sha256sum"
 BACKUPS = "cd /srv/backup && find . -type f -print0 | sort -z | xargs -0 sha256sum"
 REPOSITORIES = ("collector1", "vault")
@@ -102,6 +105,7 @@ def test_all_of_it_goes_and_no_record_with_it(lab: Lab, mark: str) -> None:
         assert lab.do(host, "systemctl list-units --all --no-legend 'order82-*'") == "", host
         assert there(lab, host, LEFT) == [], host
         assert not lab.host(host).package("chrony").is_installed
+        lab.do(host, "sshd -t && getent passwd order82-probe", ok=(2,))
         assert mark in lab.do(host, f"journalctl -o cat -t probe --grep {mark}")
         lab.do(host, f"grep -q {mark} /var/log/syslog")
         # What keeps the local copies for sixty days stays: the packages' own rules would delete them tonight.
