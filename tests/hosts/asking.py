@@ -21,8 +21,13 @@ from ansible_collections.order82.baseline.plugins.plugin_utils.host_answer impor
 from ansible_collections.order82.baseline.plugins.plugin_utils.host_program import OBSERVE, host_program
 from ansible_collections.order82.baseline.plugins.plugin_utils.inspection import make_case
 from ansible_collections.order82.baseline.plugins.plugin_utils.judge import judge
+from ansible_collections.order82.baseline.plugins.plugin_utils.live_login import log_in
 
 NO_SSH = 255  # the exit code of ssh where it did not get through
+LOGINS = "live_logins"
+"""The observer that is told from which logins there must be records."""
+WAIT_SECONDS = 5
+"""So long it waits for them: who asks here asks again."""
 # As playbooks/inspect.yml, and then the values themselves and not a verdict.
 RESOLVE = {
     "hosts": "all:!unmanaged",
@@ -30,7 +35,12 @@ RESOLVE = {
     "become": True,
     "ignore_unreachable": True,
     "tasks": [
-        {"order82.baseline.check_info": {"resolve_only": True}, "register": "seen"},
+        {
+            "order82.baseline.check_info": {"resolve_only": True},
+            # Who asks logs in himself.
+            "vars": {"order82_logins": "{{ dict(ansible_play_hosts_all | product([{'by_ssh': true}])) }}"},
+            "register": "seen",
+        },
         {
             "ansible.builtin.copy": {
                 "dest": "{{ written_to }}",
@@ -65,6 +75,7 @@ class Asking:
         self._inventory, self._ssh_config, self._play = inventory, ssh_config, play
         self._values: dict[tuple[str, ...], Values] = {}
         self._said: dict[str, Mapping[str, Any]] = {}
+        self.logins: dict[str, Mapping[str, Any]] = {}
 
     def result(
         self, hosts: Iterable[str], words: tuple[str, ...] = (), again: Mapping[str, set[str]] = MappingProxyType({})
@@ -74,6 +85,8 @@ class Asking:
         :param words: for ansible-playbook, where a test gives other variables than the inventory.
         :param again: checks by host of which alone these hosts are asked: of the others what they said last counts. A host
             with no check in it is not asked at all.
+
+        Where one of the checks in C(again) is about logins there are new ones. Else those of before must still be on record.
         """
         values = self._resolved(words)
         hosts = list(hosts)
@@ -81,8 +94,11 @@ class Asking:
             host: [one for one in values.asked[host] if host not in again or one["id"] in again[host]] for host in hosts
         }
         asked = [host for host in hosts if checks[host]]
+        about_logins = {host for host in asked if any(LOGINS in one["observe"] for one in checks[host])}
+        if about_logins and (not self.logins or about_logins & set(again)):
+            self._log_in(list(values.asked))
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
-            said = list(pool.map(lambda host: self._ask(host, checks[host]), asked))
+            said = list(pool.map(lambda host: self._ask(host, list(map(self._with_logins, checks[host]))), asked))
         for host, one in zip(asked, said, strict=True):
             self._said[host] = amended(self._said[host], one) if host in again else one
         observed = {host: {**self._said[host], "resolved": values.resolved[host]} for host in hosts}
@@ -91,6 +107,17 @@ class Asking:
     def knows(self, host: str) -> bool:
         """Whether this host was asked before."""
         return host in self._said
+
+    def _log_in(self, hosts: list[str]) -> None:
+        """As C(live_login) does, on all of them at once."""
+        words, key = ["ssh", "-F", str(self._ssh_config)], self._inventory / ".pki" / "login"
+        with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
+            self.logins = dict(zip(hosts, pool.map(lambda host: log_in(words, host, key), hosts), strict=True))
+
+    def _with_logins(self, check: dict[str, Any]) -> dict[str, Any]:
+        if LOGINS not in check["observe"]:
+            return check
+        return {**check, "observe": {LOGINS: {"logins": self.logins, "wait_seconds": WAIT_SECONDS}}}
 
     def _ask(self, host: str, checks: list[dict[str, Any]]) -> Mapping[str, Any]:
         """What C(check_info) would register of this host."""

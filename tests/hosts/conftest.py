@@ -51,6 +51,10 @@ class Lab:
         self._asking = Asking(self.inventory, self.ssh_config, self.play)
         self._apart = False
 
+    def logins(self) -> dict[str, Mapping[str, Any]]:
+        """What is known of the last logins that were looked for on the collectors, by host."""
+        return self._asking.logins
+
     def host(self, name: str) -> Any:
         """A host, on which commands run as root."""
         self._doubtful |= {name} & set(self.managed())

@@ -30,6 +30,7 @@ MODULES = {
     "intrusion": ("intrusion_sight", "intrusion_contents", "intrusion_drops", "intrusion_queue", "intrusion_rules"),
     "journal": ("journal",),
     "laid_down": ("laid_down",),
+    "live_logins": ("live_logins",),
     "logins": ("login_records",),
     "network": ("network_record",),
     "origin": ("origin",),

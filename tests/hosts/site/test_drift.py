@@ -12,6 +12,8 @@ from .conftest import CLOSED as DAY
 ALL = ("collector1", "collector2", "gateway", "vault", "web")
 STORE_CHECKS = {"all_heard", "filled", "integrity", "protection", "reaches_back", "readers", "retention", "space"}
 
+LOGINS = {"collector1": {"log_collector.logins"}, "collector2": {"log_collector.logins"}}
+
 
 DRIFTS = {
     "service stopped": Drift(
@@ -178,7 +180,10 @@ DRIFTS = {
     "forwarding to one collector lost": Drift(
         {"web": "systemctl stop order82-forward@collector2"},
         {"web": "systemctl start order82-forward@collector2"},
-        {"web": {"log_forwarder.running", "log_forwarder.forwarding", "log_forwarder.as_laid_down"}},
+        {
+            "web": {"log_forwarder.running", "log_forwarder.forwarding", "log_forwarder.as_laid_down"},
+            "collector2": {"log_collector.logins"},
+        },
     ),
     "forwarder hangs": Drift(
         {
@@ -314,7 +319,7 @@ DRIFTS |= {
     "logins leave no record": Drift(
         {"web": "echo LogLevel QUIET > /etc/ssh/sshd_config.d/x.conf; systemctl reload ssh"},
         {"web": "rm /etc/ssh/sshd_config.d/x.conf; systemctl reload ssh"},
-        {"web": {"log_forwarder.logins"}},
+        {"web": {"log_forwarder.logins"}, **LOGINS},
     ),
     "a program is another": Drift(
         {"web": "cp -a /usr/sbin/logrotate /root/; printf '#!/bin/sh\\n' > /usr/sbin/logrotate"},

@@ -54,12 +54,10 @@ def check(name, path, **changes):
 class Inspection:
     """One run of the playbook: exit code, output, and result.json."""
 
-    def __init__(self, folder, hosts, checks, *words, **variables):
-        (folder / "hosts.yml").write_text(
-            yaml.safe_dump(
-                {"all": {"children": {"unmanaged": {"hosts": {"foreign": None}}, "ours": {"hosts": hosts}}}},
-            )
-        )
+    def __init__(self, folder, hosts, checks, *words, collectors=(), **variables):
+        groups = {"unmanaged": {"foreign": None}, "ours": hosts, "collectors": dict.fromkeys(collectors)}
+        children = {name: {"hosts": members} for name, members in groups.items() if members}
+        (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": children}}))
         # No host carries a role of the collection, so that only the checks given here are seen.
         (folder / "site.yml").write_text("- hosts: nobody\n  roles: [order82.baseline.time_sync]\n")
         (folder / "checks.yml").write_text(yaml.safe_dump(checks, allow_unicode=True), encoding="utf-8")

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
 from inspecting import HERE, UNIT, Inspection, check
 
@@ -150,3 +153,24 @@ def test_a_check_that_is_not_understood_stops_the_inspection(tmp_path):
     run = Inspection(tmp_path, {"here": HERE}, [check("good", "/", severity="extreme")])
     assert run.code != 0
     assert "check 'site.good': unknown severity" in run.output
+
+
+def test_where_collectors_are_asked_every_host_is_logged_in_to_before(tmp_path):
+    """What the controller knows of each login is a variable of their checks; nobody's refusal ends the inspection."""
+    hosts = {"here": HERE, "ghost": {"ansible_host": "127.0.0.1", "ansible_port": 1, "order82_folder": "/"}}
+    told = check("logins", "/", by_hand="{{ order82_logins | to_json }}", when="inventory_hostname == 'here'")
+    found = Inspection(tmp_path, hosts, [told], collectors=["here"])
+    logins = json.loads(found.one("here", "site.logins")["by_hand"])
+    assert logins["here"] == {"by_ssh": False}
+    assert logins["ghost"]["why"].endswith("login is not there on the controller: apply the role log_forwarder")
+    (tmp_path / ".pki").mkdir()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / ".pki" / "login"], check=True)
+    found = Inspection(tmp_path, hosts, [told], collectors=["here"])
+    logins = json.loads(found.one("here", "site.logins")["by_hand"])
+    assert "connect to 127.0.0.1 port 1: " in logins["ghost"]["why"]
+    assert found.outcomes("here") == {"site.logins": "pass"}
+
+
+def test_where_none_is_asked_nobody_is_logged_in_to(tmp_path):
+    found = Inspection(tmp_path, {"here": HERE}, [check("logins", "{{ order82_logins.here.why }}")])
+    assert found.outcomes("here") == {"site.logins": "error"}  # and no check of its own asks for it
