@@ -198,6 +198,7 @@ STILL = {"web": ("order82-antivirus-test.timer",)}
 
 
 READ = "timeout -s KILL 2 cat /srv/www/index.html >/dev/null"
+ANSWERS = "order82-antivirus-answers.service"
 WHO_WATCHES = "systemctl show -P InvocationID clamav-clamonacc"
 
 
@@ -211,7 +212,8 @@ def test_a_watch_that_hangs_is_started_anew_before_anybody_is_shut_out(lab: Lab,
             f"cd /srv; mkdir {mark}; mkfifo {mark}/fifo; mv {mark} www; timeout 30 sh -c 'while {READ}; do sleep 0.2; done'; "
             f"timeout {HANG} sh -c 'until {READ}; do sleep 0.2; done'",
         )
-        assert lab.do("web", WHO_WATCHES) != before
+        until(HANG, lambda: lab.do("web", WHO_WATCHES) not in (before, "\n"), "another watch")
+        until(HANG, lambda: lab.host("web").service(ANSWERS).is_running, "who sees to it that it answers")
         lab.arrived("measure_state", "web", "lets no file be opened: it is ended and started anew")
         lab.do("web", f"rm -r /srv/www/{mark}; {TEST_AGAIN}")
     lab.green("web")
@@ -219,7 +221,7 @@ def test_a_watch_that_hangs_is_started_anew_before_anybody_is_shut_out(lab: Lab,
 
 def test_a_watch_that_hangs_holds_up_no_test(lab: Lab, mark: str) -> None:
     """Where nobody has it started anew meanwhile, the self-test says so in time, and does it."""
-    with lab.still("web", "order82-antivirus-test.timer", "order82-antivirus-answers.service"):
+    with lab.still("web", "order82-antivirus-test.timer", ANSWERS):
         said = lab.do(
             "web",
             f"cd /srv; mkdir {mark}; mkfifo {mark}/fifo; mv {mark} www; timeout 30 sh -c 'while {READ}; do sleep 0.2; done'; "
