@@ -223,7 +223,9 @@ class Lab:
 
         :param again: checks by host of which alone they are asked: a second time.
         """
+        begun = time.monotonic()
         result = self._asking.result(sorted(hosts) or self.managed(), words, again)
+        self._took = time.monotonic() - begun
         self._doubtful |= set(red(result))
         return result
 
@@ -280,7 +282,7 @@ class Lab:
             }
             assert not left or time.monotonic() < end, f"not green within {within} s: {left}"
             if left:
-                time.sleep(0.5)
+                self._pause()
         self._doubtful -= {*drift.breaks, *drift.red}
         self._apart = True
 
@@ -295,9 +297,13 @@ class Lab:
             self.green()
 
     def _later(self, checks: Mapping[str, set[str]]) -> dict[str, Any]:
-        """Look a moment later, at these alone: what is waited for should not keep the machine busy."""
-        time.sleep(0.5)
+        """Look a moment later, at these alone."""
+        self._pause()
         return self.look(checks, again=checks)
+
+    def _pause(self) -> None:
+        """Who waits and looks should not keep the machine busy."""
+        time.sleep(max(0.5, 2 * self._took))
 
     def records(self, collector: str, record_class: str, host: str, containing: str) -> list[str]:
         """The lines of a class and host on a collector that contain a text, of all days, the oldest first."""
