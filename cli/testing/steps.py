@@ -16,6 +16,8 @@ from ..process import cpu_seconds, run
 from ..progress import say
 
 LOGS = LOCAL_CACHE / "test"
+YIELD = ("nice", "-n", "3")
+"""With which a step's program gets half as much as the longest step's where both want the processor (sched(7))."""
 TAIL = 40
 WIDTH = 300
 """So much of a line is said; the log has all of it."""
@@ -108,6 +110,8 @@ class Step:
     env: Mapping[str, str] = field(default_factory=dict)
     notable: str = ""
     """What the lines that tell of a failure match, for a program that says much else. Usually its last lines tell."""
+    longest: bool = False
+    """All wait for it in the end, so the others let it go first."""
 
     def run(self) -> Count:
         """Run it to its end, whatever it finds, and say in one line how it went."""
@@ -118,7 +122,7 @@ class Step:
         cpu: list[float] = []
         with log.open("w") as file:
             code = run(
-                self.command,
+                self.command if self.longest else [*YIELD, *self.command],
                 ended=lambda pid: cpu.append(cpu_seconds(pid)),
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -99,7 +99,8 @@ def scenario(name: str) -> Step:
         raise BaselineError(f"there is no scenario {name}: there is {', '.join(scenario_names()) or 'none yet'}")
     # A host that shares two cores with a dozen others takes its time to answer.
     env = ansible_environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "ANSIBLE_TIMEOUT": "60"}
-    return Step(f"molecule {name}", ["molecule", "test", "-s", name], counted=as_scenario, env=env)
+    command = ["molecule", "test", "-s", name]
+    return Step(f"molecule {name}", command, counted=as_scenario, env=env, longest=name == LONGEST[0])
 
 
 def take_down(names: Iterable[str]) -> None:
