@@ -10,7 +10,17 @@ from ..drift import Drift, broken
 from .conftest import CLOSED as DAY
 
 ALL = ("collector1", "collector2", "gateway", "vault", "web")
-STORE_CHECKS = {"all_heard", "filled", "integrity", "protection", "reaches_back", "readers", "retention", "space"}
+STORE_CHECKS = {
+    "all_heard",
+    "filled",
+    "integrity",
+    "logins",
+    "protection",
+    "reaches_back",
+    "readers",
+    "retention",
+    "space",
+}
 
 LOGINS = {"collector1": {"log_collector.logins"}, "collector2": {"log_collector.logins"}}
 
