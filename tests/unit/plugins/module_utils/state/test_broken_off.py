@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Killed before each thing that it does and run again, a measure ends as if nothing had happened.
 
-With systemd's units: tests/hosts/site/test_host_state.py, on real hosts.
+With systemd's units: tests/hosts/standby/test_host_state.py, on real hosts.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ from ansible_collections.order82.baseline.plugins.plugin_utils.state_values impo
 
 from ..conftest import CHECKOUT, Lab
 
-HOSTS = ("subscriber", "outside")
-"""Debian 12 and Debian 13, with nothing of ours: systemd has few units to read again each time."""
+HOSTS = ("outside", "subscriber1")
+"""Debian 12 and Debian 13, with nothing of ours: systemd has few units to read again each time. Any lab would do; all
+wait for that of `site`."""
 
 PLAIN = Engine(lambda text, _item: text, lambda _text, _item: True, lambda _path, _item: "", str, ValueError)
 ETC, UNITS = "/etc/order82probe", "/etc/systemd/system"
