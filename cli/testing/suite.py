@@ -41,7 +41,7 @@ def test(options: argparse.Namespace) -> int:
         jobs[AT_ONCE - 1 : AT_ONCE - 1] = [step.run for step in quick_steps(options.quick)]
     jobs += [] if options.scenarios or options.quick else [sanity.check, clickhouse.check]
     try:
-        total = add_up(side_by_side(lambda job: job(), jobs, at_once=2 if options.quick else AT_ONCE))
+        total = add_up(side_by_side(lambda job: job(), jobs, at_once=AT_ONCE))
     except KeyboardInterrupt:
         with uninterrupted():
             take_down(names)
