@@ -13,7 +13,7 @@ import time
 from .. import journal, processes
 from ..state import paths
 from ..state.errors import StateError
-from . import clamd, quarantine, trial, watch
+from . import clamd, quarantine, trial, unwatched, watch
 
 SETTINGS = "/etc/order82/antivirus.json"
 ALLOWED = "/var/lib/clamav/order82.sfp"
@@ -49,9 +49,11 @@ def options(parser):
     tell.set_defaults(run=command_folders)
     answers = verbs.add_parser("answers", help="end as soon as the watch lets no file be opened (a service)")
     answers.set_defaults(run=command_answers)
+    behind = verbs.add_parser("unwatched", help="end as soon as the watch has lost a folder (a service)")
+    behind.set_defaults(run=command_unwatched)
     follow = verbs.add_parser("watch", help="put what the scanners find into quarantine (a service)")
     follow.set_defaults(run=command_watch)
-    return [look, back, test, update, tell, answers, follow]
+    return [look, back, test, update, tell, answers, behind, follow]
 
 
 def command_list(arguments):
@@ -98,9 +100,9 @@ def _helps(found, watched):
 
     One that it was told may have been mounted again since; or it can't be watched: that is tried once an hour.
     """
-    told, since = [], HOUR
-    with contextlib.suppress(FileNotFoundError), open(FOLDERS, encoding="utf-8", errors="surrogateescape") as file:
-        told, since = file.read().splitlines(), time.time() - os.fstat(file.fileno()).st_mtime
+    told, since = _told(), HOUR
+    with contextlib.suppress(FileNotFoundError):
+        since = time.time() - os.stat(FOLDERS).st_mtime
     return any(folder in watched for folder in found["unanswered"]) or any(
         folder in watched or folder not in told or since >= HOUR for folder in found["unguarded"]
     )
@@ -128,6 +130,14 @@ def command_answers(arguments):
     return {"answers": False}, "the watch over files lets no file be opened", AGAIN
 
 
+def command_unwatched(arguments):
+    """order82 antivirus unwatched"""
+    del arguments
+    lost = unwatched.until_lost(_told, os.path.dirname(ANSWER))
+    said = "the watch over files has lost %d folders, %s among them" % (len(lost), ascii(lost[0]))
+    return {"lost": lost}, said, AGAIN
+
+
 def command_update(arguments):
     """order82 antivirus update"""
     del arguments
@@ -153,6 +163,13 @@ def command_watch(arguments):
     del arguments
     watch.run(_settings()["spared"])
     return {}, "", 0
+
+
+def _told():
+    """Of which folders the watch was told when it started."""
+    with contextlib.suppress(FileNotFoundError), open(FOLDERS, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read().splitlines()
+    return []
 
 
 def _allow(line):

@@ -14,7 +14,7 @@ import sys
 from .. import journal, processes
 from . import clamd, quarantine, trial
 
-UNITS = ("clamav-clamonacc.service", "order82-antivirus-scan.service")
+UNITS = ("clamav-clamonacc.service", "order82-antivirus-scan.service", "order82-antivirus-unwatched.service")
 CURSOR = "/var/lib/order82-antivirus/cursor"
 RECORD = "order82-security-event"
 _FOUND = re.compile(r"(?P<path>/.*): (?P<signature>[^ ]+) FOUND", re.DOTALL)

@@ -7,7 +7,7 @@ import os
 import re
 import time
 
-from ..antivirus import clamd, trial
+from ..antivirus import clamd, trial, unwatched
 from ._registry import Argument, ObservationError, Observer
 
 DATABASES = "/var/lib/clamav"
@@ -22,7 +22,7 @@ _DAILY = ("daily",)
 
 def _detection(watched):
     try:
-        return trial.look(watched)
+        return {**trial.look(watched), "unwatched": unwatched.in_vain() if watched else []}
     except clamd.ClamdError as error:
         raise ObservationError(str(error)) from error
 
@@ -81,6 +81,7 @@ OBSERVERS = {
             "finds": "bool: clamd finds the test file",
             "spares": "bool: clamd finds nothing in a harmless text",
             "unguarded": "list: watched folders, and mounts below them, in which the test file can be read",
+            "unwatched": "list: folders in them that the watch does not know, started anew for their sake or not",
             "unanswered": "list: those in which no file could be opened in time",
             "untried": "list: 'folder: reason' of those into which the test file could not be put",
         },

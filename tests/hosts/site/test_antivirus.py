@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_a_copy_on_the_host_and_a_new_folder(lab: Lab, mark: str) -> None:
         f"mkdir /root/{mark}; {WRITE_TEST_FILE} >/root/{mark}/file; cp -r /root/{mark} /srv/www/{mark}; rm -r /root/{mark}",
     )
     is_quarantined(lab, "web", f"/srv/www/{mark}/file")
+
+
+def test_what_is_behind_a_large_file(lab: Lab, mark: str) -> None:
+    """More than the watch looks at of itself (OnAccessMaxFileSize, 5 MiB), and less than clamd does."""
+    lab.do(
+        "web",
+        f"mkdir /root/{mark}; cd /root/{mark}; {WRITE_TEST_FILE} >file; head -c 6M /dev/urandom >large; "
+        f"python3 -m zipfile -c archive large file; mv archive /srv/www/{mark}; rm -r /root/{mark}",
+    )
+    assert is_quarantined(lab, "web", f"/srv/www/{mark}")["size"] > 6 << 20
 
 
 def test_it_cant_be_read_while_it_is_there(lab: Lab, mark: str) -> None:
@@ -229,6 +240,35 @@ def test_a_watch_that_hangs_holds_up_no_test(lab: Lab, mark: str) -> None:
         )
         assert "no file can be opened in /srv/www" in said
         lab.arrived("measure_state", "web", "does not answer, or not for all: it is ended and started anew")
+    lab.green("web")
+
+
+FLOOD = """
+import os, sys
+for _again in range(10000):  # two events each, and the kernel keeps 16,384 (fs.inotify.max_queued_events)
+    os.mkdir(sys.argv[1] + '-flood')
+    os.rmdir(sys.argv[1] + '-flood')
+os.makedirs(sys.argv[1] + '/d')
+"""
+AS_USER = "runuser -u www-data -- "
+
+
+def test_a_folder_that_the_watch_lost_is_looked_at_and_watched(lab: Lab, mark: str) -> None:
+    """An account makes so many folders that of some of them the watch never hears: what lies there anybody could read."""
+    folder = f"/srv/www/{mark}"
+    before = lab.do("web", WHO_WATCHES)
+    lab.do(
+        "web",
+        f"systemctl kill --signal=STOP clamav-clamonacc; {AS_USER} python3 -c {shlex.quote(FLOOD)} {folder}; "
+        f"{AS_USER} sh -c {shlex.quote(f'{WRITE_TEST_FILE} >{folder}/d/first')}; systemctl kill --signal=CONT clamav-clamonacc",
+    )
+    is_quarantined(lab, "web", f"{folder}/d/first")
+    until(HANG, lambda: lab.do("web", WHO_WATCHES) not in (before, "\n"), "another watch")
+    lab.arrived("measure_state", "web", "the watch over files has lost a folder: it is started anew")
+    lab.do("web", TEST_AGAIN)
+    lab.do("web", f"{AS_USER} sh -c {shlex.quote(f'{WRITE_TEST_FILE} >{folder}/d/second')}")
+    is_quarantined(lab, "web", f"{folder}/d/second")
+    lab.do("web", f"rm -r {folder}")
     lab.green("web")
 
 

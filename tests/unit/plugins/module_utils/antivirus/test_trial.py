@@ -3,42 +3,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.antivirus import commands, trial
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a watch (fanotify) and mounts are root's")
-FAN_CLASS_CONTENT, FAN_MARK_ADD, FAN_OPEN_PERM, FAN_EVENT_ON_CHILD = 4, 1, 0x10000, 0x08000000
-AT_FDCWD = -100
 
 
-@contextlib.contextmanager
-def deaf_watch(folder: Path):
-    """A watch that is asked about each open in a folder, and never answers: so clamonacc does, when it hangs."""
-    kernel = ctypes.CDLL(None, use_errno=True)
-    watch = kernel.fanotify_init(FAN_CLASS_CONTENT, os.O_RDONLY)
-    try:
-        asked = ctypes.c_uint64(FAN_OPEN_PERM | FAN_EVENT_ON_CHILD)
-        if watch < 0 or kernel.fanotify_mark(watch, FAN_MARK_ADD, asked, AT_FDCWD, os.fsencode(folder)):
-            pytest.skip(f"this kernel has no such watch: {os.strerror(ctypes.get_errno())}")
-        yield
-    finally:
-        os.close(watch)
-
-
-def test_a_watch_that_does_not_answer_is_named_and_waited_for_no_longer(tmp_path, monkeypatch):
+def test_a_watch_that_does_not_answer_is_named_and_waited_for_no_longer(tmp_path, monkeypatch, watch):
     monkeypatch.setattr(trial, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(trial, "SECONDS", 0)
     for name in ("hangs", "open"):
         (tmp_path / name).mkdir()
-    with deaf_watch(tmp_path / "hangs"):
-        found = trial.tried([str(tmp_path / "hangs"), str(tmp_path / "open")])
+    watch.add(tmp_path / "hangs")
+    found = trial.tried([str(tmp_path / "hangs"), str(tmp_path / "open")])
     assert found == {
         "unguarded": [str(tmp_path / "open")],
         "unanswered": [str(tmp_path / "hangs")],
@@ -49,7 +30,7 @@ def test_a_watch_that_does_not_answer_is_named_and_waited_for_no_longer(tmp_path
         os.waitpid(-1, os.WNOHANG)  # nobody is left of those who tried
 
 
-def test_it_is_seen_when_a_watch_ceases_to_answer(tmp_path, monkeypatch):
+def test_it_is_seen_when_a_watch_ceases_to_answer(tmp_path, monkeypatch, watch):
     monkeypatch.setattr(trial, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(trial, "ASK_SECONDS", 0.01)
     file = tmp_path / "watched" / "file"
@@ -65,8 +46,8 @@ def test_it_is_seen_when_a_watch_ceases_to_answer(tmp_path, monkeypatch):
     file.parent.mkdir()
     file.write_text("text")
     assert not over.wait(0.2)
-    with deaf_watch(file.parent):
-        assert over.wait(30)
+    watch.add(file.parent)
+    assert over.wait(30)
 
 
 def test_where_no_file_can_be_put_nothing_is_shown(tmp_path):
