@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible_collections.order82.baseline.plugins.filter.command import command_version
 from ansible_collections.order82.baseline.plugins.plugin_utils import collection, host_values
 from ansible_collections.order82.baseline.plugins.plugin_utils.state_values import resolve_state
 
@@ -124,3 +125,16 @@ def test_none_loses_its_alarms_with_its_output():
     for path, text in quiet.items():
         ours = "ExecStart={{ _order82_command }}" in text
         assert ("StandardError=journal" if ours else "StandardError=") in text, path
+
+
+def test_another_version_of_the_command_starts_its_daemons_anew(units):
+    """Else what an upgrade mends goes on unmended until the host is booted."""
+    version = command_version("/usr/bin/order82")
+    texts = {unit.name: unit.read_text() for unit in units}
+    daemons = {
+        name: text
+        for name, text in texts.items()
+        if "\nExecStart=/usr/bin/order82 " in text and "Type=oneshot" not in text
+    }
+    assert "order82-nat-record.service" in daemons
+    assert [name for name, text in daemons.items() if version not in text] == []
