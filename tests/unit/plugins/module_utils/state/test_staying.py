@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.state import units
+from ansible_collections.order82.baseline.plugins.module_utils.state import staying
 
 UP = {"ActiveState": "active", "SubState": "running", "Result": "success", "MainPID": "7"}
 DOWN = {"ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code", "MainPID": "0"}
@@ -21,7 +21,7 @@ WORKS, RESTS = None, ("7", "3", "1")
 
 
 def after(*looks):
-    seen = units.Started()
+    seen = staying.Started()
     for properties, work in looks:
         seen.look(properties, work)
     return seen.falls, seen.fell, seen.rests
@@ -69,20 +69,20 @@ def test_a_program_that_waits_rests(program):
     one = program("import time; print(flush=True); time.sleep(60)")
     one.stdout.readline()
     until = time.monotonic() + 5
-    while (seen := units.work(str(one.pid))) is None and time.monotonic() < until:
+    while (seen := staying.work(str(one.pid))) is None and time.monotonic() < until:
         time.sleep(0.01)
     assert seen[0] == str(one.pid)
     time.sleep(0.05)
-    assert units.work(str(one.pid)) == seen
+    assert staying.work(str(one.pid)) == seen
 
 
 def test_one_that_reads_its_configuration_does_not(program):
     one = program("print(flush=True)\nwhile True: pass")
     one.stdout.readline()
-    assert units.work(str(one.pid)) is None
+    assert staying.work(str(one.pid)) is None
 
 
 def test_one_that_has_ended_does_not(program):
     one = program("")
     one.wait()
-    assert units.work(str(one.pid)) is None
+    assert staying.work(str(one.pid)) is None
