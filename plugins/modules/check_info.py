@@ -140,9 +140,6 @@ import json
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.order82.baseline.plugins.module_utils.looking import look
 from ansible_collections.order82.baseline.plugins.module_utils.observers import (
-    _backup,
-    _laid_down,
-    _translation_index,
     antivirus,
     audit,
     backup,
@@ -176,9 +173,6 @@ from ansible_collections.order82.baseline.plugins.module_utils.observers import 
 )
 
 PACKED = (
-    _backup,
-    _laid_down,
-    _translation_index,
     antivirus,
     audit,
     backup,

@@ -44,9 +44,10 @@ class Observer(NamedTuple):
 
 
 def later(module, function):
-    """For an observer whose code takes long to read: it is read where somebody looks, and the controller never does.
+    """What an observer does: read where somebody looks.
 
-    :param str module: a module of this package; C(check_info) sends those that begin with an underscore, too.
+    :param str module: a module of C(observers), which C(check_info) sends.
+    :param str function: what in it looks.
     """
 
     def look(*asked, **arguments):

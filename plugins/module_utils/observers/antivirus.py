@@ -8,7 +8,7 @@ import re
 import time
 
 from ..antivirus import clamd, trial, unwatched
-from ._registry import Argument, ObservationError, Observer
+from ._registry import ObservationError
 
 DATABASES = "/var/lib/clamav"
 _OFFICIAL = (".cvd", ".cld")
@@ -20,14 +20,14 @@ _DAILY = ("daily",)
 """Of these the one that is made anew each day; the others are for years."""
 
 
-def _detection(watched):
+def see_detection(watched):
     try:
         return {**trial.look(watched), "unwatched": unwatched.in_vain() if watched else []}
     except clamd.ClamdError as error:
         raise ObservationError(str(error)) from error
 
 
-def _signatures(max_age_days):
+def see_signatures(max_age_days):
     found = [os.path.join(DATABASES, name) for name in os.listdir(DATABASES) if name.endswith(_FORMATS)]
     counts = [(path, signatures_in(path)) for path in found]
     ages = {os.path.basename(path): round((time.time() - made(path)) / 86400, 2) for path, count in counts if count}
@@ -70,34 +70,3 @@ def _header(path):
     if fields[0] != "ClamAV-VDB" or not re.fullmatch(r"\d+", fields[-1]):
         raise ValueError("%s is no database of ClamAV" % path)
     return fields if len(fields) == 9 else [*fields[:1], ":".join(fields[1 : len(fields) - 7]), *fields[-7:]]
-
-
-OBSERVERS = {
-    "virus_detection": Observer(
-        look=_detection,
-        text="whether clamd finds the test file of all virus scanners, and nobody can read it in watched folders",
-        arguments={"watched": Argument(list, "folders that are watched", required=True)},
-        facts={
-            "finds": "bool: clamd finds the test file",
-            "spares": "bool: clamd finds nothing in a harmless text",
-            "unguarded": "list: watched folders, and mounts below them, in which the test file can be read",
-            "unwatched": "list: folders in them that the watch does not know, started anew for their sake or not",
-            "unanswered": "list: those in which no file could be opened in time",
-            "untried": "list: 'folder: reason' of those into which the test file could not be put",
-        },
-        seconds=60,
-    ),
-    "virus_signatures": Observer(
-        look=_signatures,
-        text="the signatures in /var/lib/clamav",
-        arguments={"max_age_days": Argument(int, "days after which the official daily database is old", required=True)},
-        facts={
-            "databases": "list: files with signatures",
-            "signatures": "int: signatures in all of them",
-            "newest_age_days": "float: days since the newest was made (official ones: by their header); -1 without",
-            "official_age_days": "dict: the same of each of ClamAV's own databases, by name",
-            "missing": "list: main and daily, where there is none",
-            "old": "list: daily, where it is older than the limit",
-        },
-    ),
-}

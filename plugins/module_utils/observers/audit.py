@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from .. import audit
-from ._registry import Argument, Observer, command
+from ._registry import command
 
 
-def _in_force(rules, folders):
+def see_in_force(rules, folders):
     seen = audit.status(command(["auditctl", "-s"]))
     loaded = audit.rules(command(["auditctl", "-l"]))
     with open(rules, encoding="utf-8") as file:
@@ -22,31 +22,5 @@ def _in_force(rules, folders):
     }
 
 
-def _record():
+def see_record():
     return {"arrives": audit.reaches_the_journal()}
-
-
-OBSERVERS = {
-    "audit": Observer(
-        look=_in_force,
-        text="the kernel's audit and its rules (auditctl -s, auditctl -l)",
-        arguments={
-            "rules": Argument(str, "the file of rules that must be loaded", required=True),
-            "folders": Argument(list, "folders that some rule must be about", required=True),
-        },
-        facts={
-            "enabled": "bool: the kernel audits",
-            "immutable": "bool: its rules can't be changed until the next boot",
-            "heard": "bool: auditd takes what it tells",
-            "lost": "int: messages lost since the boot",
-            "missing": "list: rules of the file that the kernel does not have",
-            "unwatched": "list: folders that no rule is about",
-        },
-    ),
-    "audit_record": Observer(
-        look=_record,
-        text="whether a word sent to the kernel's audit (auditctl -m) comes into the journal",
-        arguments={},
-        facts={"arrives": "bool: it came within seconds"},
-    ),
-}

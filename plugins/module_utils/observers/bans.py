@@ -11,7 +11,7 @@ from collections import Counter
 
 from .. import fail2ban
 from ..records import sources
-from ._registry import Argument, ObservationError, Observer, command
+from ._registry import ObservationError, command
 
 SETTLED = 15
 """Seconds after which fail2ban has acted on a failure."""
@@ -108,7 +108,7 @@ def _own():
         return {}  # then everything is held against it
 
 
-def _bans(jails, max_failures, find_seconds, ban_seconds, never):
+def see_bans(jails, max_failures, find_seconds, ban_seconds, never):
     spared = [*never, "127.0.0.0/8", "::1/128"]
     wanted = {"maxretry": max_failures, "findtime": find_seconds, "bantime": ban_seconds}
     try:
@@ -139,26 +139,3 @@ def _bans(jails, max_failures, find_seconds, ban_seconds, never):
         "failing_sources": len(failures),
         "unbanned": unbanned(failures, banned, max_failures, spared),
     }
-
-
-OBSERVERS = {
-    "bans": Observer(
-        look=_bans,
-        text="who is banned by fail2ban and by which limits, beside who failed to log in by the journal",
-        arguments={
-            "jails": Argument(list, "jails that must run", required=True),
-            "max_failures": Argument(int, "failures of one source that are too many", required=True),
-            "find_seconds": Argument(int, "seconds in which they are counted together", required=True),
-            "ban_seconds": Argument(int, "seconds for which such a source is to be banned", required=True),
-            "never": Argument(list, "networks that are never banned", required=True),
-        },
-        facts={
-            "missing_jails": "list: jails that do not run",
-            "in_force": "dict: jail to maxretry, findtime and bantime of those that run",
-            "weaker": "list: sentences on jails that let more pass than the arguments say",
-            "banned": "list: addresses that are banned now",
-            "failing_sources": "int: sources of failed logins by SSH in that time",
-            "unbanned": "list: sources that failed too often and were not banned",
-        },
-    ),
-}

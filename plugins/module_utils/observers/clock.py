@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 
 from .. import chrony
-from ._registry import Observer, command
+from ._registry import command
 
 _MODES = {"^": "server", "=": "peer", "#": "reference clock"}
 _STATES = {
@@ -19,7 +19,7 @@ _STATES = {
 }
 
 
-def _clock():
+def see_clock():
     tracking = chrony.tracking(command(list(chrony.TRACKING)))
     # The columns are those of chronyc(1), report sources.
     sources = [
@@ -41,22 +41,3 @@ def _clock():
         "configured_sources": len(sources),
         "reachable_sources": sum(1 for source in sources if source["state"] != "unreachable"),
     }
-
-
-OBSERVERS = {
-    "clock": Observer(
-        look=_clock,
-        text="the clock's offset and sources (chronyc tracking, chronyc sources)",
-        arguments={},
-        facts={
-            "synchronised": "bool: chronyd trusts a source now",
-            "source": "str: the address it follows",
-            "stratum": "int: its distance from a reference clock; 0 is none",
-            "offset_seconds": "float: how far the clock is from it, without sign",
-            "uncertainty_seconds": "float: the most by which the clock can be wrong (offset + dispersion + delay / 2)",
-            "sources": "list: address, mode, state, stratum of each source",
-            "configured_sources": "int: how many sources chronyd was told of",
-            "reachable_sources": "int: how many of them answer",
-        },
-    ),
-}

@@ -7,8 +7,6 @@ import contextlib
 import os
 import re
 
-from ._registry import Argument, Observer
-
 _SERVERS = {
     "postgres": "postgresql",
     "mariadbd": "mariadb",
@@ -30,7 +28,7 @@ _ORACLE = re.compile(r"ora_pmon_.+")
 _SET = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 
-def _look(sets, declared, spared):
+def see_servers(sets, declared, spared):
     running = servers(spared)
     return {"running": running, "outside": outside(running, sets, declared)}
 
@@ -82,20 +80,3 @@ def outside(running, sets, declared):
         if running.get(kind, 0) > max(has, 1 if said else 0):
             wrong.append("%s: %d run here, and %d are in a set of the backup" % (kind, running[kind], has))
     return wrong
-
-
-OBSERVERS = {
-    "database_servers": Observer(
-        look=_look,
-        text="the database servers that run here, by the names of their processes, against what is backed up",
-        arguments={
-            "sets": Argument(dict, "what is backed up (backup_sets)", required=True),
-            "declared": Argument(dict, "what the unit says of this host's (important_databases)", required=True),
-            "spared": Argument(list, "folders in which copies of databases are tried", required=True),
-        },
-        facts={
-            "running": "dict: kind of server to how many run",
-            "outside": "list: sentences on those that are in no set, and for which the unit gives no reason",
-        },
-    ),
-}

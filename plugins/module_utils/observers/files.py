@@ -10,7 +10,6 @@ import stat
 import time
 
 from ..records import store
-from ._registry import Argument, Observer
 
 _KINDS = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
 
@@ -29,7 +28,7 @@ def name_of(lookup, number):
         return str(number)
 
 
-def _file(path):
+def see_file(path):
     facts = {
         "exists": False,
         "kind": "none",
@@ -55,22 +54,3 @@ def _file(path):
         "bytes": found.st_size,
         "age_seconds": int(time.time() - found.st_mtime),
     }
-
-
-OBSERVERS = {
-    "file": Observer(
-        look=_file,
-        text="what a file or folder is (stat, lsattr)",
-        arguments={"path": Argument(str, "absolute path", required=True)},
-        facts={
-            "exists": "bool",
-            "kind": "str: file, directory, link, special or none",
-            "mode": "str: four octal digits, such as 0440",
-            "owner": "str: user name, or the number where it has none",
-            "group": "str: group name, or the number where it has none",
-            "attributes": "str: the letters a (append-only) and i (immutable) that are set",
-            "bytes": "int: size",
-            "age_seconds": "int: seconds since the content last changed",
-        },
-    ),
-}

@@ -6,15 +6,14 @@ from __future__ import annotations
 import os
 import time
 
-from ..records import settings as record_settings
 from ..records import store
-from ._registry import Argument, ObservationError, Observer
+from ._store import the_settings
 
 _SHOWN = 20
 
 
-def _filling(within_days):
-    return filling(_settings(), within_days, time.time())
+def see_filling(within_days):
+    return filling(the_settings(), within_days, time.time())
 
 
 def filling(settings, within_days, now):
@@ -53,25 +52,3 @@ def _ages(folder, record_class, today):
             if is_one and entry.stat(follow_symlinks=False).st_size:
                 found.setdefault(entry.name[: -len(".log")], []).append((today - day).days)
     return found
-
-
-def _settings():
-    try:
-        return record_settings.load()
-    except record_settings.SettingsError as error:
-        raise ObservationError(str(error)) from error
-
-
-OBSERVERS = {
-    "record_filling": Observer(
-        look=_filling,
-        text="the classes that each host must fill by itself",
-        arguments={"within_days": Argument(dict, "class to days within which there is a record", required=True)},
-        facts={
-            "empty": "list: hosts, known for longer, without a record of a class for so long; at most 20",
-            "empty_count": "int: how many there are",
-            "fewest_days": "dict: class to the number of days on which the host wrote that wrote on fewest",
-        },
-        seconds=120,
-    ),
-}

@@ -11,7 +11,7 @@ import ssl
 import time
 
 from .. import processes
-from ._registry import Argument, ObservationError, Observer, command
+from ._registry import ObservationError, command
 
 _MOST = 100000
 _RECONNECT_SECONDS = 15
@@ -65,7 +65,7 @@ def understood(now, before):
     )
 
 
-def _forwarding(collectors, port, folder, silence_seconds):
+def see_forwarding(collectors, port, folder, silence_seconds):
     # A forwarder sees that its collector was restarted when it next sends, and tries again within ten seconds: what the
     # journal says of this very look makes it send.
     end = time.monotonic() + _RECONNECT_SECONDS
@@ -133,7 +133,7 @@ def _entries_after(cursor, cursor_file):
     return done.stdout.splitlines()
 
 
-def _listener(address, port, ca, certificate, key):
+def see_listener(address, port, ca, certificate, key):
     facts = dict.fromkeys(("listens", "tls", "answers_plain", "admits_strangers", "admits_us"), False)
     facts["problem"] = ""
     try:
@@ -174,44 +174,3 @@ def _answers(stream):
         return False
     finally:
         stream.close()
-
-
-OBSERVERS = {
-    "forwarding": Observer(
-        look=_forwarding,
-        text="a host's ways to its collectors (ss, and each forwarder's place in the journal)",
-        arguments={
-            "collectors": Argument(dict, "collector's name to its address", required=True),
-            "port": Argument(int, "their TCP port", required=True),
-            "folder": Argument(str, "where the forwarders keep their places in the journal", required=True),
-            "silence_seconds": Argument(int, "a way without an answer for so many seconds is cut", 180),
-        },
-        facts={
-            "ways": "dict: collector to connected, answered_seconds (-1: no connection), unsent_bytes, "
-            "behind_entries (at most 100000; 100 are normal, a place is saved every 100 messages), waiting_seconds",
-            "unconnected": "list: collectors to which no connection is established, or only attempts to agree on TLS",
-            "unanswered": "list: collectors that did not answer for longer than that, or not at all",
-            "longest_wait_seconds": "int: for how long the oldest journal entry that is certainly not handed over yet "
-            "has waited, of the collector that is furthest behind",
-        },
-    ),
-    "record_listener": Observer(
-        look=_listener,
-        text="what RELP meets at a collector's port: without TLS, without a certificate, and with one that is admitted",
-        arguments={
-            "address": Argument(str, "where to knock", required=True),
-            "port": Argument(int, "TCP port", required=True),
-            "ca": Argument(str, "the authority's certificate, PEM", required=True),
-            "certificate": Argument(str, "one that is admitted, PEM", required=True),
-            "key": Argument(str, "its key, PEM", required=True),
-        },
-        facts={
-            "listens": "bool: somebody accepts connections",
-            "tls": "bool: it speaks TLS with a certificate of the authority",
-            "answers_plain": "bool: it also takes records without TLS",
-            "admits_strangers": "bool: it takes records from a sender without a certificate",
-            "admits_us": "bool: it takes records from who has the certificate; the receiver itself has answered",
-            "problem": "str: what went wrong in the attempt, empty if nothing",
-        },
-    ),
-}

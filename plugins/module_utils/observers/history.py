@@ -6,14 +6,13 @@ from __future__ import annotations
 import time
 
 from ..records import holdings, store
-from ..records import settings as record_settings
-from ._registry import Argument, ObservationError, Observer
+from ._store import the_settings
 
 _SHOWN = 20
 
 
-def _history(host, collectors):
-    return history(_settings(), host, collectors, time.time())
+def see_history(host, collectors):
+    return history(the_settings(), host, collectors, time.time())
 
 
 def history(settings, host, collectors, now):
@@ -43,28 +42,3 @@ def history(settings, host, collectors, now):
 
 def _longer(today, day):
     return day is not None and (today - day).days >= holdings.SILENT_DAYS
-
-
-def _settings():
-    try:
-        return record_settings.load()
-    except record_settings.SettingsError as error:
-        raise ObservationError(str(error)) from error
-
-
-OBSERVERS = {
-    "record_history": Observer(
-        look=_history,
-        text="whether each collector still has the days that it once said it has, by its own records here",
-        arguments={
-            "host": Argument(str, "the name of this collector", required=True),
-            "collectors": Argument(list, "the names of all collectors", required=True),
-        },
-        facts={
-            "lost": "list: collector, class and days that are to be kept, were there, and are not; at most 20",
-            "silent": "list: other collectors that are heard here and do not say what they have",
-            "oldest": "dict: collector to the oldest day of the class that goes back least; empty if nothing is known",
-        },
-        seconds=120,
-    ),
-}

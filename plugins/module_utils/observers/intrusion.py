@@ -8,7 +8,7 @@ import time
 
 from ..ids import contents, engine, rules, sight
 from ..ids.commands import dropped
-from ._registry import Argument, ObservationError, Observer, command
+from ._registry import ObservationError, command
 
 QUEUE = 82
 SURICATA = "/usr/bin/suricata"
@@ -17,11 +17,11 @@ _MOST = 20
 _QUEUES = "/proc/net/netfilter/nfnetlink_queue"
 
 
-def _sight(interfaces):
+def see_sight(interfaces):
     return {"blind": sight.blind(interfaces)}
 
 
-def _drops(interfaces):
+def see_drops(interfaces):
     try:
         counted = [engine.packets(interface) for interface in interfaces]
     except engine.EngineError as error:
@@ -30,7 +30,7 @@ def _drops(interfaces):
     return {"packets": packets, "drops": drops, "drop_percent": round(dropped((packets, drops), None), 2)}
 
 
-def _rules():
+def see_rules():
     try:
         [found] = engine.ask("ruleset-stats")
         local = rules.local()
@@ -48,7 +48,7 @@ def _rules():
     }
 
 
-def _contents(units):
+def see_contents(units):
     kept = []
     for unit in units:
         shown = command(["systemctl", "show", "--property=MainPID,ActiveEnterTimestamp", "--timestamp=unix", unit])
@@ -71,7 +71,7 @@ def _contents(units):
     return {"kept": kept[:_MOST]}
 
 
-def _blocking():
+def see_blocking():
     # 1: there is no such table.
     listed = command(["nft", "list", "table", "inet", "order82-ids-inline"], ok=(0, 1))
     try:
@@ -100,54 +100,3 @@ def queues(text):
         numbers = [int(word) for word in line.split()]
         found[numbers[0]] = (numbers[7], numbers[5] + numbers[6])
     return found
-
-
-_INTERFACES = {"interfaces": Argument(list, "interfaces that must be looked at", required=True)}
-OBSERVERS = {
-    "intrusion_sight": Observer(
-        look=_sight,
-        text="whether a test packet out of each interface comes back as an alert in the journal",
-        arguments=_INTERFACES,
-        facts={"blind": "list: interfaces on which it was not seen"},
-    ),
-    "intrusion_contents": Observer(
-        look=_contents,
-        text="whether Suricata keeps packets, files or payloads, by its settings and by what it wrote",
-        arguments={"units": Argument(list, "the units of the engines", required=True)},
-        facts={"kept": "list: settings that keep content, and how many of the last events carry some; at most 20"},
-    ),
-    "intrusion_drops": Observer(
-        look=_drops,
-        text="how many packets the kernel had to drop since Suricata began",
-        arguments=_INTERFACES,
-        facts={
-            "packets": "int: packets that it was given",
-            "drops": "int: packets that were dropped because it was too slow",
-            "drop_percent": "float: drops in per cent of both",
-        },
-    ),
-    "intrusion_queue": Observer(
-        look=_blocking,
-        text="whether what is forwarded goes through the engine that blocks",
-        arguments={},
-        facts={
-            "queued": "bool: the kernel hands it over",
-            "heard": "bool: the engine takes it",
-            "packets": "int: packets so far",
-            "drop_percent": "float: per cent of them that the engine was too slow for",
-        },
-    ),
-    "intrusion_rules": Observer(
-        look=_rules,
-        text="Suricata's rules",
-        arguments={},
-        facts={
-            "loaded": "int: rules that it has",
-            "failed": "int: rules that it did not understand",
-            "fetched": "int: rules in force that are none of the local ones: those of sources",
-            "lost": "list: sentences on local rules that are not in force, by number and file, at most 20",
-            "switched_off": "list: numbers of local rules that the site switched off (/etc/suricata/disable.conf)",
-            "age_days": "float: days since they were put together",
-        },
-    ),
-}

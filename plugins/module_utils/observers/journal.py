@@ -11,7 +11,7 @@ import time
 from typing import NamedTuple
 
 from .. import processes
-from ._registry import Argument, Observer, command
+from ._registry import command
 
 _FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib")
 _KERNEL = "systemd.journald."
@@ -170,7 +170,7 @@ def _kernel():
         return file.read().decode("utf-8", "replace").replace("\0", " ")
 
 
-def _journal(days):
+def see_journal(days):
     paths = files()
     values = settings(paths, _kernel())
     with open("/etc/machine-id", encoding="ascii") as file:
@@ -194,25 +194,3 @@ def _journal(days):
 
 def _value(values, key):
     return values[key].value if key in values else ""
-
-
-OBSERVERS = {
-    "journal": Observer(
-        look=_journal,
-        text="systemd's journal: where it lies, how far it goes back, how long its room lasts",
-        arguments={"days": Argument(int, "for how long entries must be kept", 60)},
-        facts={
-            "persistent": "bool: it is on the disk and survives a restart",
-            "losses": "list: settings by which less than everything is kept or handed on, and where they stand",
-            "oldest_days": "float: days since its first entry; those in files of accounts are left out",
-            "gone_days": "int: days of those that must be kept, and since these settings are in force, that are gone",
-            "bytes": "int: what it takes now",
-            "limit_bytes": "int: what it may take (SystemMaxUse, and what SystemKeepFree leaves of the disk)",
-            "lasts_days": "int: days that fit into the limit at the rate so far; not known on the first day",
-            "lasts_days_known_from": "str: before which day that is not known; empty where it is",
-            "rate_limited": "bool: messages above a rate are dropped",
-            "applied": "bool: journald runs with the configuration that stands in its files",
-            "deletes_after": "str: MaxRetentionSec; 0 is never",
-        },
-    ),
-}

@@ -15,8 +15,7 @@ import re
 import time
 
 from ..records import line, sessions, store
-from ..records import settings as record_settings
-from ._registry import Argument, ObservationError, Observer
+from ._store import the_settings
 
 _CLASS = "session"
 _SHOWN = 20
@@ -29,11 +28,8 @@ _SSHD = ("sshd", "sshd-session", "sshd-auth")
 _WHY = re.compile(r"User \S+ from \S+ not allowed because .*|(?:fatal: )?Access denied for user \S+ by PAM .*")
 
 
-def _live_logins(logins, wait_seconds):
-    try:
-        settings = record_settings.load()
-    except record_settings.SettingsError as error:
-        raise ObservationError(str(error)) from error
+def see_live_logins(logins, wait_seconds):
+    settings = the_settings()
     return live_logins(settings, logins, wait_seconds)
 
 
@@ -158,25 +154,3 @@ def _address(text):
     except ValueError:
         return None
     return str(getattr(found, "ipv4_mapped", None) or found)
-
-
-OBSERVERS = {
-    "live_logins": Observer(
-        look=_live_logins,
-        text="whether this inspection's own logins are in a collector's records, each with its logout",
-        arguments={
-            "logins": Argument(
-                dict, "host to what the controller knows of the login that it made there", required=True
-            ),
-            "wait_seconds": Argument(int, "so long the records may take to come", 20),
-        },
-        facts={
-            "found": "int: logins with their logouts on record, with account, address and port",
-            "sessions": "list: these, in words; at most 20",
-            "missing": "list: sentences on what is not on record, or otherwise than it was; at most 20",
-            "missing_count": "int: how many there are",
-            "left_out": "list: hosts to which nobody logs in, since Ansible does not come to them over SSH; at most 20",
-        },
-        seconds=60,
-    ),
-}

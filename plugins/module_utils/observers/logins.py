@@ -7,7 +7,7 @@ import glob
 import os
 import pwd
 
-from ._registry import Observer, command
+from ._registry import command
 
 CONFIG = "/etc/ssh/sshd_config"
 _TELLS = ("INFO", "VERBOSE", "DEBUG", "DEBUG1", "DEBUG2", "DEBUG3")
@@ -17,7 +17,7 @@ _FLAGS = "46DdeGiqTtV"
 _FIRST_ACCOUNT = 1000
 
 
-def _login_records():
+def see_login_records():
     titles = _listeners()
     if titles is None:
         return {"levels": {}, "quiet": []}
@@ -121,16 +121,3 @@ def _of_the_unit(shown):
     level = values.get("LogLevelMax") or "-1"
     found = ["ssh.service has LogLevelMax=%s" % level] if 0 <= int(level) < _INFO else []
     return found + ["ssh.service has %s=%s" % (key, values[key]) for key in _FILTERS[1:] if values.get(key)]
-
-
-OBSERVERS = {
-    "login_records": Observer(
-        look=_login_records,
-        text="whether sshd tells of each login (sshd -T), and the journal takes what it tells",
-        arguments={},
-        facts={
-            "levels": "dict: account to the LogLevel in force, for root and an ordinary one; empty where no sshd runs",
-            "quiet": "list: sentences on what keeps a login off the record, for anybody",
-        },
-    ),
-}

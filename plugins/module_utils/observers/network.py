@@ -10,10 +10,10 @@ import time
 from ..network.recorder import RECORD
 from ..network.sample import INTERFACES
 from ..records import sources
-from ._registry import Argument, Observer, command
+from ._registry import command
 
 
-def _record(peers):
+def see_record(peers):
     # journalctl ends with 1 where nothing matches.
     argv = ["journalctl", "-q", "--no-pager", "-o", "json", "-t", RECORD, "-g", "^sample ", "-n", "1"]
     argv += sources.journal_matches(RECORD)
@@ -27,17 +27,3 @@ def _record(peers):
         "interfaces": sorted(sample["interfaces"]),
         "missing": sorted(set(there) - set(sample["interfaces"])) + sorted(set(peers) - set(sample["peers"])),
     }
-
-
-OBSERVERS = {
-    "network_record": Observer(
-        look=_record,
-        text="the last sample of the network's state in the journal",
-        arguments={"peers": Argument(dict, "peers by name that must be in it", default={})},
-        facts={
-            "age_seconds": "int: how old it is; -1 where there is none",
-            "interfaces": "list: interfaces that it has",
-            "missing": "list: interfaces that are there and peers that are named, which it does not have",
-        },
-    ),
-}

@@ -6,14 +6,14 @@ from __future__ import annotations
 import os
 import time
 
-from ._registry import Argument, Observer, command
+from ._registry import command
 
 _PROC = "/proc"
 _LISTENS = "0A"
 _PASSING = 3  # seconds; an inspection itself, this one or another, has a program look around there (shares.py)
 
 
-def _origin(receiver, front):
+def see_origin(receiver, front):
     pids = [
         int(command(["systemctl", "show", "--property=MainPID", "--value", "--", unit])) for unit in (receiver, front)
     ]
@@ -89,21 +89,3 @@ def _listening(proc, receiver):
             continue
         ports |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTENS and row[7] == user}
     return sorted(ports)
-
-
-OBSERVERS = {
-    "origin": Observer(
-        look=_origin,
-        text="who reaches the receiver of a collector, which believes whoever does (its network namespace)",
-        arguments={
-            "receiver": Argument(str, "unit of the receiver", "order82-collect.service"),
-            "front": Argument(str, "unit of the front", "order82-front.service"),
-        },
-        facts={
-            "apart": "bool: the receiver runs, in a network namespace that is not the host's",
-            "together": "bool: the front runs in the same one",
-            "others": "list: programs in it that are of neither unit",
-            "open": "list: TCP ports at which the receiver's user listens in the host's network namespace",
-        },
-    ),
-}

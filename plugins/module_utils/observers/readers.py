@@ -15,7 +15,8 @@ from ..nat.index import location
 from ..records import counting, sources
 from ..records import line as record_line
 from ..records import settings as record_settings
-from ._registry import Argument, ObservationError, Observer
+from ._registry import ObservationError
+from ._store import the_settings
 
 _SHOWN = 20
 _CLASS = "disclosure"
@@ -24,9 +25,9 @@ _EXAMPLE = ["--address", "192.0.2.1", "--time", "2026-01-01T00:00:00Z"]  # of no
 _REFUSED = 2
 
 
-def _readers(declared, index):
+def see_readers(declared, index):
     index = index or location.INDEX
-    settings = _settings()
+    settings = the_settings()
     groups = {one: record_settings.group_of(one) for one in settings.classes}
     strangers = [
         "%s: %s" % (record_class, name)
@@ -57,8 +58,8 @@ def _open(paths):
     return sorted(found)[:_SHOWN]
 
 
-def _look_ups(hosts):
-    settings = _settings()
+def see_look_ups(hosts):
+    settings = the_settings()
     seen, incomplete = set(), []
     paths = (path for path in counting.select(settings, _CLASS) if counting.host_of(path) in hosts)
     for path in paths:
@@ -94,37 +95,3 @@ def _refuses():
         raise ObservationError("%s is not there" % _COMMAND)
     done = processes.run([_COMMAND, "trace", *_EXAMPLE])
     return done.returncode == _REFUSED and b"--case is missing" in done.stderr and not done.stdout.strip()
-
-
-def _settings():
-    try:
-        return record_settings.load()
-    except record_settings.SettingsError as error:
-        raise ObservationError(str(error)) from error
-
-
-OBSERVERS = {
-    "readers": Observer(
-        look=_readers,
-        text="which accounts may read records on a collector, beside root and the measures themselves",
-        arguments={
-            "declared": Argument(dict, "class to accounts that may read it", required=True),
-            "index": Argument(str, "the folder of the index of NAT records; by default the collector's own"),
-        },
-        facts={
-            "strangers": "list: class and account that may read it and is not declared; at most 20",
-            "open": "list: folders of records or of the index that everybody may look into; at most 20",
-        },
-    ),
-    "look_ups": Observer(
-        look=_look_ups,
-        text="the records of who looked whom up, and whether the command answers without one",
-        arguments={"hosts": Argument(list, "the hosts that may answer; what others write is none", required=True)},
-        facts={
-            "refuses": "bool: the installed command answered nothing to a question without a case",
-            "look_ups": "int: different look-ups on record",
-            "incomplete": "list: records without case, basis, two officers, who asked or what; at most 20",
-        },
-        seconds=60,
-    ),
-}

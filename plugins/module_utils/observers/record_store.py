@@ -13,7 +13,7 @@ import time
 
 from ..records import settings as record_settings
 from ..records import store
-from ._registry import Argument, ObservationError, Observer
+from ._store import the_settings
 
 _HASH_BUDGET = 256 << 20  # bytes of closed records that one look reads again, newest first
 _SHOWN = 20
@@ -159,34 +159,6 @@ _WORDS = {
 }
 
 
-def _record_store(silence_seconds):
-    try:
-        settings = record_settings.load()
-    except record_settings.SettingsError as error:
-        raise ObservationError(str(error)) from error
+def see_record_store(silence_seconds):
+    settings = the_settings()
     return look(settings, time.time(), silence_seconds)
-
-
-OBSERVERS = {
-    "record_store": Observer(
-        look=_record_store,
-        text="a collector's record store: days, gaps, protection, hashes, who is silent, how long the disk lasts",
-        arguments={"silence_seconds": Argument(int, "a host without a record for so many seconds is silent", 300)},
-        facts={
-            "oldest_days": "int: age in days of the oldest day of the class that goes back least",
-            "missing_days": "list: class and day between the oldest and today that are not there (lists: 20 at most)",
-            "missing_files": "list: files that a day has lost: named in its manifest, or of a known host today",
-            "unprotected": "list: files and folders whose mode, owner, group or attribute is not as it must be",
-            "altered": "list: closed files that differ from their day's SHA256SUMS (the newest 256 MiB are read again)",
-            "overdue": "list: days past the retention that were not deleted",
-            "last_heard_seconds": "dict: host to seconds since its last record",
-            "silent_hosts": "list: known hosts without a record for longer than the argument says",
-            "retention_days": "int: what the housekeeping keeps",
-            "free_percent": "int: of the store's disk",
-            "lasts_days": "int: days until the disk is full at the rate of the fullest day; 99999 without a rate; "
-            "not known before there was a whole day",
-            "lasts_days_known_from": "str: before which day that is not known; empty where it is",
-        },
-        seconds=120,
-    ),
-}

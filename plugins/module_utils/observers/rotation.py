@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from ._registry import Observer, command
+from ._registry import command
 
 _PATTERN = re.compile(
     r"rotating pattern: (?P<paths>.*?)\s+(?P<when>hourly|daily|weekly|monthly|yearly|after \d+ days|\d+ bytes)"
@@ -42,23 +42,8 @@ def rules(text):
     return found, errors
 
 
-def _rotation():
+def see_rotation():
     # --debug changes nothing; an error in one file is part of the picture, not a reason not to look.
     found, errors = rules(command(["logrotate", "--debug", "/etc/logrotate.conf"], ok=(0, 1), stderr=True))
     shortest = min(found, key=lambda rule: rule["days"], default={"paths": "", "days": 0})
     return {"shortest_days": shortest["days"], "shortest": shortest["paths"], "rules": found, "errors": errors}
-
-
-OBSERVERS = {
-    "rotation": Observer(
-        look=_rotation,
-        text="how long each text log is kept (logrotate --debug)",
-        arguments={},
-        facts={
-            "shortest_days": "int: days for which the log with the shortest time is kept",
-            "shortest": "str: which log that is",
-            "rules": "list: paths, when, keep (rotations), days of each rule",
-            "errors": "list: what logrotate complains about; a rule named twice is dropped by it",
-        },
-    ),
-}

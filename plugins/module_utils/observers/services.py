@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from ._registry import Argument, Observer, command
+from ._registry import command
 
 _PROPERTIES = (
     "LoadState",
@@ -58,20 +58,20 @@ def _facts(values):
     }
 
 
-def _unit(unit):
-    return _each_unit([{"unit": unit}])[0]
+def see_unit(unit):
+    return see_each_unit([{"unit": unit}])[0]
 
 
-def _each_unit(asked):
+def see_each_unit(asked):
     seen = _look([one["unit"] for one in asked])
     return [{fact: value for fact, value in seen[one["unit"]].items() if fact != "since"} for one in asked]
 
 
-def _units(units):
-    return _all_units([{"units": units}])[0]
+def see_units(units):
+    return see_all_units([{"units": units}])[0]
 
 
-def _all_units(asked):
+def see_all_units(asked):
     seen = _look([unit for one in asked for unit in one["units"]])
     return [_summed_up({unit: seen[unit] for unit in one["units"]}) for one in asked]
 
@@ -82,33 +82,3 @@ def _summed_up(seen):
         "inactive": sorted(unit for unit, facts in seen.items() if not facts["active"]),
         "not_at_boot": sorted(unit for unit, facts in seen.items() if not facts["starts_at_boot"]),
     }
-
-
-OBSERVERS = {
-    "units": Observer(
-        look=_units,
-        together=_all_units,
-        text="the states of several systemd units (systemctl show)",
-        arguments={"units": Argument(list, "units with their suffixes", required=True)},
-        facts={
-            "states": "dict: unit to ActiveState/SubState in systemd's words",
-            "inactive": "list: those that do not run, or do so for moments only and are restarted over and over",
-            "not_at_boot": "list: those that would not start by themselves",
-        },
-    ),
-    "unit": Observer(
-        look=_unit,
-        together=_each_unit,
-        text="the state of a systemd unit (systemctl show)",
-        arguments={"unit": Argument(str, "the unit with its suffix, such as chrony.service", required=True)},
-        facts={
-            "loaded": "bool: systemd knows and can start it",
-            "masked": "bool: it was made unstartable",
-            "active": "bool: it runs now, and not for a moment between two restarts (a timer: it waits for its time)",
-            "state": "str: ActiveState/SubState in systemd's words",
-            "starts_at_boot": "bool: it is enabled, or another unit pulls it in",
-            "result": "str: how its last run ended; success is systemd's word for well",
-            "restarts": "int: how often systemd restarted it by itself",
-        },
-    ),
-}

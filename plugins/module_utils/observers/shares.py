@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import json
 
-from ..records import settings as record_settings
 from ..records import shares
-from ._registry import Argument, ObservationError, Observer, command
+from ._registry import command
+from ._store import the_settings
 
 _UNITS = {"bytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20}
 _PER = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 
 
-def _sender_limits(address, port, receiver):
-    try:
-        settings = record_settings.load()
-    except record_settings.SettingsError as error:
-        raise ObservationError(str(error)) from error
+def see_sender_limits(address, port, receiver):
+    settings = the_settings()
     process = command(["systemctl", "show", "--property=MainPID", "--value", "--", receiver]).strip()
     listed = {"nftables": []}
     if process != "0":
@@ -67,22 +64,3 @@ def _rates(rule):
             for limit in (each["limit"] for each in one["set"].get("stmt", ()) if "limit" in each):
                 if limit.get("inv") and limit.get("rate_unit") in _UNITS:
                     yield round(limit["rate"] * _UNITS[limit["rate_unit"]] / _PER[limit["per"]] / 1000)
-
-
-OBSERVERS = {
-    "sender_limits": Observer(
-        look=_sender_limits,
-        text="what a sender may take of a collector: the rules of the receiver's network (nft), and the record store",
-        arguments={
-            "address": Argument(str, "at which the receiver is reached by its front", required=True),
-            "port": Argument(int, "its port", required=True),
-            "receiver": Argument(str, "unit of the receiver", "order82-collect.service"),
-        },
-        facts={
-            "limit_kilobytes": "int: kB/s of one sender that get through; 0 without a limit, or without the receiver",
-            "held": "list: hosts that are held back there",
-            "near": "list: hosts with more than four fifths of their share of the store's disk, and how much of it",
-        },
-        seconds=120,
-    ),
-}

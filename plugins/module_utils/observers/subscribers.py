@@ -7,19 +7,15 @@ import os
 import time
 
 from ..nat.index import dhcp_radius
-from ..records import settings as record_settings
 from ..records import store
-from ._registry import Argument, ObservationError, Observer
+from ._store import the_settings
 
 _CLASS, _ALWAYS = "session", "measure_state"
 _TAIL_BYTES = 4 << 20  # of one day's file: among so much there is a subscriber, if there are any
 
 
-def _subscribers(hosts, within_days):
-    try:
-        settings = record_settings.load()
-    except record_settings.SettingsError as error:
-        raise ObservationError(str(error)) from error
+def see_subscribers(hosts, within_days):
+    settings = the_settings()
     return subscribers(settings, hosts, within_days, time.time())
 
 
@@ -78,21 +74,3 @@ def _known_days(folder, host, today):
         if os.path.exists(path) and os.path.getsize(path):
             return (today - day).days
     return 0
-
-
-OBSERVERS = {
-    "subscriber_sessions": Observer(
-        look=_subscribers,
-        text="whether DHCP servers and RADIUS tell of subscribers, in the records of class session on a collector",
-        arguments={
-            "hosts": Argument(list, "the hosts that tell of them", required=True),
-            "within_days": Argument(int, "days within which each of them tells of one", required=True),
-        },
-        facts={
-            "unknown": "list: of these hosts those that send no records here",
-            "told": "dict: host to what it told of: DHCP, RADIUS, calling number",
-            "silent": "list: those, known for longer, that told of no subscriber for so long",
-        },
-        seconds=60,
-    ),
-}

@@ -12,14 +12,14 @@ from ..nat import times
 from ..nat.plan import plan_id
 from ..nat.record import conntrack, flow_entry, nftables, record_text
 from ..records import sources
-from ._registry import Argument, ObservationError, Observer, command
+from ._registry import ObservationError, command
 
 _MOST = 20  # differences that are named
 _LOOK_SECONDS = 15
 _TEXTS = 20
 
 
-def _translation(plan, table, plan_file, rules_file):
+def see_translation(plan, table, plan_file, rules_file):
     with open(plan_file, encoding="utf-8") as file:
         entries = file.read().split()
     held, _packets = nftables.begun(table)
@@ -144,7 +144,7 @@ def _open(entries):
     return flows
 
 
-def _translation_records():
+def see_translation_records():
     said = command(
         [
             "journalctl",
@@ -173,7 +173,7 @@ def _translation_records():
     }
 
 
-def _destinations(basis, settings):
+def see_destinations(basis, settings):
     with open(settings, encoding="utf-8") as file:
         is_set = bool(json.load(file)["log_destinations"])
     said = command(
@@ -201,49 +201,3 @@ def with_destination(texts):
         read = [flow_entry.read(entry.encode("utf-8", "replace")) for entry in entries]
         found += sum(1 for entry in read if entry is not None and entry.destination is not None)
     return found
-
-
-OBSERVERS = {
-    "translation_destinations": Observer(
-        look=_destinations,
-        text="whether a gateway records where translations went, by its settings and by what it wrote last",
-        arguments={
-            "basis": Argument(str, "on what basis it may; empty: it may not", ""),
-            "settings": Argument(str, "what the recorder is told", "/etc/order82/nat.json"),
-        },
-        facts={
-            "basis": "str: what was declared",
-            "recorded": "int: of the translations in the last 20 texts those that say where they went",
-            "undeclared": "list: sentences on destinations that are recorded without a basis",
-        },
-    ),
-    "translation": Observer(
-        look=_translation,
-        text="the plan of address translation in the kernel, and the translations that go on now",
-        arguments={
-            "plan": Argument(str, "the plan's id", required=True),
-            "table": Argument(str, "the table of nftables", required=True),
-            "plan_file": Argument(str, "the plan's entries, one a line", "/etc/order82/nat_plan"),
-            "rules_file": Argument(str, "the rules as nftables loads them", "/etc/order82/nat.nft"),
-        },
-        facts={
-            "in_force": "str: the id of the plan that the kernel has, empty if none",
-            "differences": "list: where the rules in the kernel differ from the plan, at most 20",
-            "strangers": "list: what else translates: ports, where to, kind, table and chain, at most 20",
-            "misplaced": "list: translations that go on now outside of their owner's ports, at most 20",
-        },
-    ),
-    "translation_records": Observer(
-        look=_translation_records,
-        text="what the recorder of translations said last of itself",
-        arguments={},
-        facts={
-            "beat_seconds": "int: how long ago it said so, -1 if never",
-            "plan": "str: the plan's id that the kernel had then",
-            "lost": "int: translations that ended unseen since the recorder began",
-            "unaccounted": "int: translations that began and neither go on nor ended; those that ended in the last "
-            "minutes are among them",
-            "faults": "list: sentences on settings of the kernel that make the recorder deaf",
-        },
-    ),
-}

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils import looking
 from ansible_collections.order82.baseline.plugins.module_utils.observers import (
+    OBSERVERS,
     Argument,
     ObservationError,
     Observer,
-    clock,
 )
 
 
@@ -72,7 +72,7 @@ def together(monkeypatch):
         return {"share": 1 / seconds}
 
     observer = Observer(alone, "", {"seconds": Argument(int, "", required=True)}, {"share": "float"}, together=many)
-    monkeypatch.setitem(clock.OBSERVERS, "clock", observer)
+    monkeypatch.setitem(OBSERVERS, "clock", observer)
     return asked
 
 
@@ -120,10 +120,10 @@ def test_what_json_cannot_carry_is_turned_into_what_it_can(value, plain):
 HANGING = """\
 import os, sys
 from order82_baseline import looking
-from order82_baseline.observers import rotation, translation
-for module, name in ((translation, "translation"), (rotation, "rotation")):
-    module.OBSERVERS[name] = module.OBSERVERS[name]._replace(seconds=0.8)
-rotation.OBSERVERS["rotation"] = rotation.OBSERVERS["rotation"]._replace(
+from order82_baseline.observers import OBSERVERS
+for name in ("translation", "rotation"):
+    OBSERVERS[name] = OBSERVERS[name]._replace(seconds=0.8)
+OBSERVERS["rotation"] = OBSERVERS["rotation"]._replace(
     look=lambda: looking.processes.run(["sleep", "6543210"], 600)
 )
 os.mkfifo("nobody-writes-here")

@@ -151,7 +151,7 @@ def recorded(monkeypatch):
         one.wrote(until, _PID="1", MESSAGE_ID=stops.STARTED, UNIT=UNIT)
 
     one.stopped = stopped
-    one.seen = lambda **known: observer._stops(
+    one.seen = lambda **known: observer.see_stops(
         **{"units": [UNIT], "days": 31, "longer_seconds": 60, "explained": [], **known}
     )
     return one

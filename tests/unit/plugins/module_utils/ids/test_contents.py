@@ -111,6 +111,6 @@ def test_the_observer_asks_the_engine_that_runs(monkeypatch, dump, events, kept)
 
     monkeypatch.setattr(intrusion, "command", command)
     # One that does not run keeps nothing.
-    assert intrusion._contents(["suricata.service", "order82-ids-inline.service"]) == {"kept": kept}
+    assert intrusion.see_contents(["suricata.service", "order82-ids-inline.service"]) == {"kept": kept}
     assert asked[1][:2] == ["/usr/bin/suricata", "--dump-config"]
     assert {"--unit=suricata.service", "--since=@1790000000"} <= set(asked[2])

@@ -43,7 +43,7 @@ def look(tmp_path, monkeypatch):
             header = f"ClamAV-VDB:16 Sep 2021 08-32 -0400:62:7:90:aa:bb:sigmgr:{int(time.time() - age * 86400)}"
             (tmp_path / name.replace("_", ".")).write_bytes(header.ljust(512).encode())
         (tmp_path / "site.hdb").write_text("aa:1:x\n")
-        return antivirus.OBSERVERS["virus_signatures"].look(max_age_days=7)
+        return antivirus.see_signatures(max_age_days=7)
 
     return look
 

@@ -11,7 +11,7 @@ import threading
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.backup import finding, restic, running
 from ansible_collections.order82.baseline.plugins.module_utils.backup.settings import Set, Settings
-from ansible_collections.order82.baseline.plugins.module_utils.observers import OBSERVERS, _backup
+from ansible_collections.order82.baseline.plugins.module_utils.observers import OBSERVERS, backup
 
 DATA, MANIFEST = "92077cae" + "0" * 56, "92b04be6" + "1" * 56
 
@@ -45,7 +45,7 @@ def north(tmp_path, monkeypatch):
         path.chmod(0o600)
     sets = {"pages": Set("pages", "files")}
     settings = Settings("web", sets, {"north": str(address)}, {"north": "a"}, str(password), None, "")
-    monkeypatch.setattr(_backup, "_settings", lambda: settings)
+    monkeypatch.setattr(backup, "_settings", lambda: settings)
     monkeypatch.setattr(running, "FAILED", str(tmp_path / "failed-%s.json"))
     monkeypatch.setattr(running, "MADE", str(tmp_path / "made.json"))
     made(hours=2)

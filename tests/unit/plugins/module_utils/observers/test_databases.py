@@ -45,7 +45,7 @@ def test_a_real_process_is_seen(tmp_path):
     shutil.copy("/bin/sleep", tmp_path / "mariadbd")
     with subprocess.Popen([tmp_path / "mariadbd", "60"]) as running:
         try:
-            seen = databases.OBSERVERS["database_servers"].look({}, {}, [])
+            seen = databases.see_servers({}, {}, [])
         finally:
             running.kill()
     assert seen["running"]["mariadb"] >= 1

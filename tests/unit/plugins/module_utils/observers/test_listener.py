@@ -41,7 +41,7 @@ def looks(pair, monkeypatch):
         threading.Thread(target=serve, args=(listening, context, answers), daemon=True).start()
         port = listening.getsockname()[1]
         certificate, key = map(str, pair)
-        found = forwarding.OBSERVERS["record_listener"].look(
+        found = forwarding.see_listener(
             address="127.0.0.1", port=port, ca=certificate, certificate=certificate, key=key
         )
         del found["problem"]

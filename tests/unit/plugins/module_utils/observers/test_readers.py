@@ -60,9 +60,9 @@ def test_who_may_read_and_is_not_declared_is_named(settings, monkeypatch, tmp_pa
     monkeypatch.setattr(record_settings, "group_of", lambda _class: group)
     known = sorted(readers.members(group))
     assert name in known
-    found = readers._readers({"session": known}, str(tmp_path / "none"))
+    found = readers.see_readers({"session": known}, str(tmp_path / "none"))
     assert found["strangers"] == [f"disclosure: {one}" for one in known]
-    assert readers._readers({"session": known, "disclosure": known}, "")["strangers"] == []
+    assert readers.see_readers({"session": known, "disclosure": known}, "")["strangers"] == []
 
 
 def test_a_folder_that_everybody_may_look_into_is_named(settings, monkeypatch, tmp_path):
@@ -72,11 +72,11 @@ def test_a_folder_that_everybody_may_look_into_is_named(settings, monkeypatch, t
         folder.mkdir()
         folder.chmod(mode)
     session = str(tmp_path / "records" / "session")
-    assert readers._readers({}, str(index))["open"] == [session]
+    assert readers.see_readers({}, str(index))["open"] == [session]
     (index / "2026-11-24.0011").chmod(0o755)
-    assert readers._readers({}, str(index))["open"] == [str(index / "2026-11-24.0011"), session]
+    assert readers.see_readers({}, str(index))["open"] == [str(index / "2026-11-24.0011"), session]
     index.chmod(0o700)
-    assert readers._readers({}, str(index))["open"] == [session]
+    assert readers.see_readers({}, str(index))["open"] == [session]
 
 
 def row(text, uid=0):
@@ -108,7 +108,7 @@ def test_look_ups_are_counted_and_a_command_that_answers_is_seen(settings, tmp_p
     (folder / "web.log").write_text(row(asked(basis="")))  # no host that answers: its root writes what it likes
     monkeypatch.setattr(readers, "_COMMAND", str(folder / "c1.log"))
     monkeypatch.setattr(processes, "run", lambda _argv: done)
-    assert readers._look_ups(["c1"]) == {
+    assert readers.see_look_ups(["c1"]) == {
         "refuses": refuses,
         "look_ups": 2,
         "incomplete": ["disclosure/2026-11-24/c1.log line 5"],
@@ -130,4 +130,4 @@ def test_destinations_are_off_or_have_a_basis(tmp_path, monkeypatch, is_set, bas
     file = tmp_path / "nat.json"
     file.write_text(json.dumps({"log_destinations": is_set}))
     monkeypatch.setattr(translation, "command", lambda _argv, ok: "")
-    assert len(translation._destinations(basis, str(file))["undeclared"]) == number
+    assert len(translation.see_destinations(basis, str(file))["undeclared"]) == number

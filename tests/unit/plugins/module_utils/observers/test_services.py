@@ -45,13 +45,13 @@ def systemd(monkeypatch):
 def test_a_loop_of_restarts_is_inactive_at_any_moment(systemd, later):
     systemd.ends = {"looping"}
     systemd.now += later
-    assert services._units(["good", "looping"])["inactive"] == ["looping"]
-    assert services._unit("looping")["active"] is False
+    assert services.see_units(["good", "looping"])["inactive"] == ["looping"]
+    assert services.see_unit("looping")["active"] is False
 
 
 def test_nobody_waits_for_a_service_that_was_not_restarted(systemd):
     systemd.started["good"] = systemd.now
-    assert services._units(["good", "looping"])["inactive"] == []
+    assert services.see_units(["good", "looping"])["inactive"] == []
     assert systemd.now == 1000
 
 
@@ -59,5 +59,5 @@ def test_a_restart_that_held_is_a_running_service(systemd, monkeypatch):
     shown = systemd.show
     monkeypatch.setattr(services, "command", lambda argv: shown(argv).replace("NRestarts=0", "NRestarts=1"))
     systemd.started["good"] = systemd.now - 4
-    assert services._unit("good")["active"] is True
+    assert services.see_unit("good")["active"] is True
     assert systemd.now == pytest.approx(1006)

@@ -30,10 +30,10 @@ def asked(monkeypatch):
     ("look", "matches"),
     [
         (
-            translation._translation_records,
+            translation.see_translation_records,
             ["_SYSTEMD_UNIT=order82-nat-record.service", "_SYSTEMD_UNIT=order82-nat.service"],
         ),
-        (lambda: network._record({}), ["_SYSTEMD_UNIT=order82-network.service"]),
+        (lambda: network.see_record({}), ["_SYSTEMD_UNIT=order82-network.service"]),
         (lambda: bans._journal(["fail2ban.actions"], "Ban ", 600, 0), ["_SYSTEMD_UNIT=fail2ban.service"]),
         (
             lambda: bans._journal(["sshd", "sshd-session"], "^Failed ", 600, 15),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.nat.answer import history, tracer
 from ansible_collections.order82.baseline.plugins.module_utils.nat.times import iso
-from ansible_collections.order82.baseline.plugins.module_utils.observers import _translation_index
+from ansible_collections.order82.baseline.plugins.module_utils.observers import translation_index
 from ansible_collections.order82.baseline.plugins.module_utils.records.settings import Settings
 from by_hand import DAY, NOON, Gateway, flow
 
@@ -159,10 +159,10 @@ class Collector:
     def __init__(self, store, built, monkeypatch):
         self.built = built
         settings = Settings(str(store), ("nat_mapping",), ("gateway",), "nobody", 60, 1, 0, gateways=("gateway",))
-        monkeypatch.setattr(_translation_index.record_settings, "load", lambda: settings)
+        monkeypatch.setattr(translation_index.record_settings, "load", lambda: settings)
 
     def seen(self, explained=()):
-        return _translation_index.nat_history(self.built(), list(explained))
+        return translation_index.nat_history(self.built(), list(explained))
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_an_index_that_names_another_is_red(store, gateway, collector, monkeypat
     other = gateway.line(gateway.stream.flows(NOON, [flow(B, PUBLIC, NOON - 60000, NOON - 1000)]), NOON)
     own = next(line for line in content.splitlines(keepends=True) if b" flows " in line)
     name.write_bytes(content.replace(own, other))
-    found = _translation_index.nat_history(index, [])
+    found = translation_index.nat_history(index, [])
     assert found["asked"] == ["homes of gateway"]
     [sentence] = found["unanswered"]
     assert "is not 100.64.0.8 port 50001" in sentence
@@ -204,5 +204,5 @@ def test_before_anything_was_recorded_nothing_is_asked_and_nothing_missing(store
 
 
 def test_without_an_index_there_is_no_history(tmp_path, collector):
-    found = _translation_index.nat_history(str(tmp_path / "none"), [])
+    found = translation_index.nat_history(str(tmp_path / "none"), [])
     assert (found["gap_seconds"], found["gaps"], found["unanswered"]) == (0, [], [])

@@ -22,7 +22,7 @@ from ansible_collections.order82.baseline.plugins.module_utils.nat.index import 
     object_store,
     publish,
 )
-from ansible_collections.order82.baseline.plugins.module_utils.observers import _translation_index
+from ansible_collections.order82.baseline.plugins.module_utils.observers import translation_index
 from by_hand import DAY, NOON, Gateway, day_of, flow, question
 
 A, B = ("100.64.0.7", 50000), ("100.64.0.8", 50001)
@@ -215,7 +215,7 @@ def test_a_store_that_goes_away_within_a_question_is_told_in_one_sentence(store,
 
 
 def test_an_inspection_sees_what_is_not_published(two_days, settings):
-    looked = _translation_index.nat_published
+    looked = translation_index.nat_published
     assert "holds no index" in looked(two_days)["said"]
     publish.publish(two_days, settings, LONG_AGO)
     fine = {"said": "", "behind_seconds": 0, "missing_days": [], "missing_files": []}
