@@ -107,6 +107,7 @@ def test_every_template_of_a_unit_is_among_them(units):
 def test_systemd_knows_each_setting(said):
     assert "Unknown" not in said.stderr, said.stderr
     assert "Failed to parse" not in said.stderr, said.stderr
+    assert "unknown escape" not in said.stderr, said.stderr
 
 
 def test_none_has_more_power_than_it_needs(said, units):
