@@ -16,8 +16,9 @@ from ..process import cpu_seconds, run
 from ..progress import say
 
 LOGS = LOCAL_CACHE / "test"
-YIELD = ("nice", "-n", "3")
-"""With which a step's program gets half as much as the longest step's where both want the processor (sched(7))."""
+YIELD = ("nice", "-n", "5")
+"""With which a step's program, and the hosts that it makes, get a third of what the longest step's get where both want
+the processor (sched(7))."""
 TAIL = 40
 WIDTH = 300
 """So much of a line is said; the log has all of it."""

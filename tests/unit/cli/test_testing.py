@@ -12,7 +12,7 @@ from cli.paths import CHECKOUT
 from cli.testing import steps
 from cli.testing.sanity import as_sanity, is_left_out
 from cli.testing.steps import Count, Step, Took, as_one, as_pytest, as_scenario, listed, pytest_count, reason
-from cli.testing.suite import add_up, cost, longest_first, quick_steps, scenario_names
+from cli.testing.suite import add_up, cost, longest_first, quick_steps, scenario_names, shared_by_niceness
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,22 @@ def test_the_longest_scenario_begins_first_and_none_is_left_out():
     assert longest_first(names)[:4] == ["site", "backup", "kernel", "nat"]
     assert longest_first(["standby", "nat"]) == ["nat", "standby"]
     assert sorted(longest_first(names)) == names
+
+
+@pytest.mark.parametrize("before", ["1\n", "0\n"])
+def test_niceness_counts_while_the_steps_run_and_then_what_counted_before(tmp_path: Path, before: str) -> None:
+    switch = tmp_path / "sched_autogroup_enabled"
+    switch.write_text(before)
+    with pytest.raises(KeyboardInterrupt), shared_by_niceness(switch):
+        assert switch.read_text().strip() == "0"
+        raise KeyboardInterrupt
+    assert switch.read_text() == before
+
+
+def test_a_kernel_without_such_a_switch_shares_by_niceness_anyway(tmp_path: Path) -> None:
+    with shared_by_niceness(tmp_path / "none"):
+        pass
+    assert not (tmp_path / "none").exists()
 
 
 def test_side_by_side_the_same_unit_tests_are_run_each_of_them_once() -> None:
