@@ -310,6 +310,13 @@ class Lab:
         files = f"/srv/records/{record_class}/*/{host}.log"
         return self.do(collector, f"grep -haF -e '{containing}' {files}", ok=(0, 1)).splitlines()
 
+    def numbers(self, collector: str, host: str, mark: str) -> int:
+        """How many distinct numbers of a host a collector has, of all days: C(number N of MARK)."""
+        files = f"/srv/records/system/*/{host}.log"
+        return int(
+            self.do(collector, f"LC_ALL=C grep -haos 'number [0-9]* of {mark}' {files} | LC_ALL=C sort -u | wc -l")
+        )
+
     def arrived(self, record_class: str, host: str, containing: str, within: float = HANG) -> dict[str, list[str]]:
         """Wait until every collector has such a record, and give back each one's lines."""
         return {

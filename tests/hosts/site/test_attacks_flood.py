@@ -42,12 +42,6 @@ print(let_in)
 """
 
 
-def numbers(lab: Lab, collector: str, host: str, mark: str) -> int:
-    """How many distinct numbers of a host a collector has, of all days."""
-    files = f"/srv/records/system/*/{host}.log"
-    return int(lab.do(collector, f"grep -haos 'number [0-9]* of {mark}' {files} | sort -u | wc -l"))
-
-
 def filed(lab: Lab, host: str, mark: str) -> list[datetime.datetime]:
     """When the collector took each of a host's records with this mark, in their order."""
     # Only the heads: the messages are large.
@@ -140,11 +134,11 @@ def test_who_has_more_than_his_share_waits_and_loses_nothing(lab: Lab, crowder: 
     )
     another = next(host for host in ("web", "vault") if host != crowder)
     lab.do(crowder, f"seq -f 'number %.0f of {mark}' {NUMBERS} | systemd-cat -t crowd")
-    until(HANG, lambda: numbers(lab, OTHER, crowder, mark) == NUMBERS, "all numbers on the other collector")
+    until(HANG, lambda: lab.numbers(OTHER, crowder, mark) == NUMBERS, "all numbers on the other collector")
     lab.do(another, f"logger -t probe {mark}")
     lab.arrived("system", another, mark)
-    assert numbers(lab, COLLECTOR, crowder, mark) == 0
+    assert lab.numbers(COLLECTOR, crowder, mark) == 0
 
     lab.do(COLLECTOR, f"cp -a {SETTINGS}.was {SETTINGS}; {TEND}")
-    until(HANG, lambda: numbers(lab, COLLECTOR, crowder, mark) == NUMBERS, "all numbers once it is let in again")
+    until(HANG, lambda: lab.numbers(COLLECTOR, crowder, mark) == NUMBERS, "all numbers once it is let in again")
     until(HANG, lambda: held(lab) == [], "nobody is held back")

@@ -11,7 +11,6 @@ import pytest
 
 from ..conftest import HANG, Lab, until
 from .test_hostile import CLIENT, COLLECTORS, HOST_KEY, keep_message, send
-from .test_loss import numbers
 
 VAULT = "10.82.3.13"
 COUNT = 20_000
@@ -99,11 +98,11 @@ def test_nothing_is_lost_when_front_and_receiver_are_killed(lab: Lab, mark: str)
         there = until(HANG, lambda before=there: more(lab, mark, before), f"what comes after kill {kill}")
         lab.do(COLLECTOR, f"systemctl kill --signal=KILL {DAEMONS[kill % 2]}.service; touch /etc/order82/admitted.map")
     for collector in COLLECTORS:
-        until(HANG, lambda at=collector: numbers(lab, at, mark) == COUNT, f"{COUNT} numbers on {collector}")
+        until(HANG, lambda at=collector: lab.numbers(at, "web", mark) == COUNT, f"{COUNT} numbers on {collector}")
     lab.green()
 
 
 def more(lab: Lab, mark: str, before: int) -> int:
     """How many numbers the collector has, or 0 if it has no more than before."""
-    found = numbers(lab, COLLECTOR, mark)
+    found = lab.numbers(COLLECTOR, "web", mark)
     return found if found > before or found == COUNT else 0

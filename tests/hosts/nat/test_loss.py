@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""100,000 numbered messages, one collector killed again and again, the other out of reach: every number arrives."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ..conftest import Lab, until
+
+COUNT = 100_000
+KILLS = 6
+OUTAGE_SECONDS = 120
+LONGEST = 900
+"""Seconds in which so many messages arrive on the slowest machine."""
+SENDER = "gateway2"
+KILL = "systemctl kill --signal=KILL order82-collect.service"
+
+
+def test_nothing_is_lost(lab: Lab, mark: str) -> None:
+    """Kill collector1's receiver with -9 in mid-stream, cut collector2 off for two minutes, kill the forwarders too.
+
+    The outage of one does not hold up the other: all is on collector1 while collector2 is still out of reach.
+    """
+    lab.baseline("cut", "collector2", "inside")
+    cut = time.monotonic()
+    try:
+        lab.do(
+            SENDER,
+            f"systemd-run --quiet --collect --unit loss-{mark} "
+            f"sh -c 'seq -f \"number %.0f of {mark}\" {COUNT} | systemd-cat -t loss'",
+        )
+        there = 0
+        for kill in range(KILLS):
+            # In mid-stream: some came since the last one, and not all.
+            there = until(LONGEST, lambda before=there: more(lab, mark, before), f"what comes after kill {kill}")
+            lab.do("collector1", KILL)
+        lab.do(SENDER, "systemctl kill --signal=KILL 'order82-forward@*'")
+        complete(lab, "collector1", mark)
+        time.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - cut)))  # longer than a connection outlives
+    finally:
+        lab.baseline("mend", "collector2", "inside")
+    complete(lab, "collector2", mark)
+
+
+def more(lab: Lab, mark: str, before: int) -> int:
+    """How many numbers collector1 has, or 0 if it has no more than before."""
+    found = lab.numbers("collector1", SENDER, mark)
+    return found if found > before or found == COUNT else 0
+
+
+def complete(lab: Lab, collector: str, mark: str) -> None:
+    """Wait until every number is there, and see that duplicates are counted once."""
+    try:
+        until(LONGEST, lambda: lab.numbers(collector, SENDER, mark) >= COUNT, f"{COUNT} numbers on {collector}")
+    except AssertionError as error:
+        way = lab.do(
+            SENDER,
+            "ss -tino dport = :2514; ls -l --time-style=full-iso /var/lib/order82-forward; "
+            f"journalctl --no-pager -n 30 -u order82-forward@{collector}",
+        )
+        pytest.fail(f"{error}; there are {lab.numbers(collector, SENDER, mark)}\n{way}")
+    tally = lab.order82(collector, "records", "count", "system", "--host", SENDER, "--matching", mark)[SENDER]
+    print(f"{collector}: {tally['records']} records in {tally['lines']} lines")
+    assert tally["records"] == COUNT
+    assert tally["lines"] >= COUNT
+
+
+@pytest.mark.parametrize("sender", ["gateway1", "gateway2"])
+def test_forwarders_take_up_where_they_stopped(lab: Lab, sender: str, mark: str) -> None:
+    """A message written while no forwarder runs arrives when one does."""
+    with lab.still(sender, "order82-forward@collector1", "order82-forward@collector2"):
+        lab.do(sender, f"logger -t probe {mark}")
+    lab.arrived("system", sender, mark)
