@@ -21,15 +21,16 @@ from . import clickhouse, sanity
 from .steps import Count, Step, Took, as_pytest, as_scenario
 
 SCENARIOS = CHECKOUT / "molecule"
-AT_ONCE = 3
-"""Steps side by side: the tests of a scenario wait for its hosts half of the time, and two cores bear three."""
+AT_ONCE = 4
+"""Steps side by side: the tests of a scenario wait half of the time, and whoever else wants the processors, the longest
+step goes first."""
 UNIT = "tests/unit"
 SHARED_BY_SESSION = Path("/proc/sys/kernel/sched_autogroup_enabled")
 """With 1 the kernel shares processors among sessions, and niceness says something only within one (sched(7))."""
 ON_HOSTS = "tests/unit/plugins/module_utils"
 """Those of the code that runs on hosts: two fifths of the unit tests' work. They have journals, accounts and an object
 store to themselves; the others have networks."""
-LONGEST = ("site", "backup", "kernel", "nat")
+LONGEST = ("site", "backup", "nat", "kernel")
 """They take longest, and begin first, or one would go on alone: most measures are tested on `site`, on `backup` it is
 waited for what is broken, and a kernel may have to be made for `kernel`."""
 
@@ -40,7 +41,7 @@ def test(options: argparse.Namespace) -> int:
     names = options.scenarios or ([] if options.quick else longest_first(scenario_names()))
     packages.ensure((packages.LAB_NEEDS if names else {}) | ({} if options.scenarios else packages.TEST_NEEDS))
     jobs: list[Callable[[], Count]] = [scenario(name).run for name in names]
-    if not options.scenarios:  # beside the two that take longest
+    if not options.scenarios:  # beside the three that take longest
         jobs[AT_ONCE - 1 : AT_ONCE - 1] = [step.run for step in quick_steps(options.quick)]
     jobs += [] if options.scenarios or options.quick else [sanity.check, clickhouse.check]
     try:
