@@ -162,6 +162,9 @@ class Lab:
     def play(self, playbook: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
         """Run a playbook of the checkout on this lab and give back what it printed."""
         self._doubtful = set(self.managed())
+        return self._play(playbook, words, ok)
+
+    def _play(self, playbook: str, words: Iterable[str], ok: tuple[int, ...]) -> str:
         done = subprocess.run(
             ["ansible-playbook", playbook, "-i", str(self.inventory), *words],
             cwd=CHECKOUT,
@@ -177,8 +180,15 @@ class Lab:
     def apply(self, role: str, hosts: str, *words: str, ok: tuple[int, ...] = (0,)) -> str:
         """Apply one role of the collection, which is faster than the whole site, and give back what was printed.
 
-        The shared parts (role order82) are in place since the site was applied, and are not seen to again.
+        The shared parts (role order82) are in place since the site was applied, and are not seen to again. So what is done,
+        is done to these hosts; the others are asked with all at the module's end.
         """
+        named = set(hosts.split(":"))
+        if named <= set(self.managed()):
+            self._doubtful |= named
+            self._apart = True
+        else:  # a group
+            self._doubtful = set(self.managed())
         play = {
             "hosts": hosts,
             "gather_facts": True,
@@ -190,7 +200,7 @@ class Lab:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump([play | {"roles": [f"order82.baseline.{role}"]}], file)
             file.flush()
-            return self.play(file.name, *words, ok=ok)
+            return self._play(file.name, words, ok)
 
     def remove(self, *measures: str, hosts: str = "", yes: bool = True, ok: tuple[int, ...] = (0,)) -> str:
         """Take these measures away, or all, as a person does, and give back what was printed."""
