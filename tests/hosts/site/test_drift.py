@@ -166,14 +166,6 @@ DRIFTS = {
         {"collector1": "systemctl enable --now order82-records.timer"},
         {"collector1": {"log_collector.housekeeping", "log_collector.as_laid_down"}},
     ),
-    "forwarding to one collector lost": Drift(
-        {"web": "systemctl stop order82-forward@collector2"},
-        {"web": "systemctl start order82-forward@collector2"},
-        {
-            "web": {"log_forwarder.running", "log_forwarder.forwarding", "log_forwarder.as_laid_down"},
-            "collector2": {"log_collector.logins"},
-        },
-    ),
     "forwarder hangs": Drift(
         {
             # Stopped, it can't save its place: the one of two minutes ago, with what waits since then.
@@ -184,15 +176,23 @@ DRIFTS = {
         {"web": "systemctl kill --signal=CONT order82-forward@collector1; seq 200 | systemd-cat -t probe"},
         {"web": {"log_forwarder.forwarding"}},
     ),
-    "host silent": Drift(
+    "forwarding to one collector lost, and a host silent": Drift(
         {
+            "web": "systemctl stop order82-forward@collector2",
             "vault": "systemctl stop 'order82-forward@*'",
             "collector1": "cd /srv/records; for f in $(lsattr */*/vault.log | sed -n 's/^-----a[^ ]* //p'); do chattr -a $f; touch -d '-10 minutes' $f; chattr +a $f; done",
         },
-        {"vault": "systemctl start order82-forward@collector1 order82-forward@collector2; logger -t probe back"},
         {
-            "vault": {"log_forwarder.running", "log_forwarder.forwarding", "log_forwarder.as_laid_down"},
-            "collector1": {"log_collector.all_heard"},
+            "web": "systemctl start order82-forward@collector2",
+            "vault": "systemctl start order82-forward@collector1 order82-forward@collector2; logger -t probe back",
+        },
+        {
+            **{
+                host: {"log_forwarder.running", "log_forwarder.forwarding", "log_forwarder.as_laid_down"}
+                for host in ("web", "vault")
+            },
+            "collector1": {"log_collector.all_heard", "log_collector.logins"},
+            "collector2": {"log_collector.logins"},
         },
     ),
     # Two at once where senders are to notice: an inspection waits for their connections, for each collector alike.
@@ -345,16 +345,28 @@ UNREACHED = ("TLS switched off, and a receiver that every account reaches", "the
 for _name in UNREACHED:
     for _host in ALL:
         DRIFTS[_name].red.setdefault(_host, set()).add("log_forwarder.forwarding")
+# Where two causes make the same check red, which of them did: the collectors that a host can't reach, and the hosts
+# whose logins a collector misses.
+UNCONNECTED = {name: {host: {"collector1", "collector2"} for host in ALL} for name in UNREACHED}
+UNCONNECTED["forwarding to one collector lost, and a host silent"] = {
+    "web": {"collector2"},
+    "vault": {"collector1", "collector2"},
+}
+MISSED = {
+    "forwarding to one collector lost, and a host silent": {"collector1": {"vault"}, "collector2": {"vault", "web"}}
+}
 
 
 @pytest.mark.parametrize("name", DRIFTS)
 def test_drift_is_seen(lab: Lab, name: str) -> None:
     with broken(lab, DRIFTS[name]):
         seen = lab.sees(DRIFTS[name])
-    if name in UNREACHED:
-        told = {one["host"]: one["observed"] for one in seen["results"] if one["check"] == "log_forwarder.forwarding"}
-        for host in ALL:
-            assert {*told[host]["unconnected"], *told[host]["unanswered"]} == set(lab.collectors()), host
+    observed = {(one["host"], one["check"]): one["observed"] for one in seen["results"]}
+    for host, collectors in UNCONNECTED.get(name, {}).items():
+        told = observed[host, "log_forwarder.forwarding"]
+        assert {*told["unconnected"], *told["unanswered"]} == collectors, host
+    for collector, hosts in MISSED.get(name, {}).items():
+        assert hosts <= {one.split(":")[0] for one in observed[collector, "log_collector.logins"]["missing"]}, collector
 
 
 MENDED = (
