@@ -80,20 +80,6 @@ def test_what_changed_while_nobody_recorded_is_recorded_at_the_start(lab: Lab) -
     lab.do("web", "ip address delete 192.0.2.99/32 dev outside")
 
 
-def test_a_peer_that_is_gone_is_one_alarm_and_so_is_its_return(lab: Lab) -> None:
-    deaf = "echo {} >/proc/sys/net/ipv4/icmp_echo_ignore_all"
-    cursor = lab.cursor("web")
-    lab.do("outside", deaf.format(1))
-    try:
-        lab.arrived("measure_state", "web", "alarm: the peer outside does not answer")
-        sampled(lab, 2)
-    finally:
-        lab.do("outside", deaf.format(0))
-    lab.arrived("measure_state", "web", "alarm over: the peer outside does not answer")
-    assert len(lab.journal("web", cursor, "-t order82 -g 'the peer outside'")) == 2
-    assert ATTACKER in lab.do("web", "cat /etc/order82/network.json")
-
-
 # Frames of a protocol that nobody there speaks count as dropped; that of an interface on which nobody listens. A tunnel
 # whose other end can't be reached sends nothing of what it is given.
 LOSSY = "ip link add lossy type veth peer name lossy2; ip link set lossy up; ip link set lossy2 up"
@@ -103,30 +89,53 @@ FAULTY = (
 )
 THROWN_AWAY = {"lossy": ("lossy2", "dropped"), "faulty": ("faulty", "with errors")}
 """By interface: to which frames are given, and how they are counted."""
+FRAMES = (
+    "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('{}', 0)); "
+    "[s.send(b'\\xff' * 6 + b'\\x02' + b'\\0' * 5 + b'\\x88\\xb5' + b'\\0' * 46) for _ in range(2000)]"
+)
 
 
-def test_packets_that_are_thrown_away_are_an_alarm(lab: Lab) -> None:
-    """On two interfaces at once, in another way on each: an alarm of either comes with the same sample."""
-    alarm = "alarm: the interface {} has"
-    frames = (
-        "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('{}', 0)); "
-        "[s.send(b'\\xff' * 6 + b'\\x02' + b'\\0' * 5 + b'\\x88\\xb5' + b'\\0' * 46) for _ in range(2000)]"
-    )
+@pytest.fixture(scope="module")
+def trouble(lab: Lab) -> str:
+    """A peer does not answer and two interfaces throw packets away, in the same samples, until it is over.
+
+    :return: where web's journal was before.
+    """
+    deaf = "echo {} >/proc/sys/net/ipv4/icmp_echo_ignore_all"
+    troubles = ("the peer outside does not answer", *(f"the interface {name} has" for name in THROWN_AWAY))
+    cursor = lab.cursor("web")
     lab.do("web", f"{LOSSY}; {FAULTY}")
     try:
         sampled(lab, 2)  # from the second sample on there is something to compare with
-        for sends, _counted in THROWN_AWAY.values():
-            lab.do("web", f'python3 -c "{frames.format(sends)}"')
-        for name, (_sends, counted) in THROWN_AWAY.items():
-            lab.arrived("measure_state", "web", alarm.format(name))
-            for line in lab.records(COLLECTORS[0], "measure_state", "web", alarm.format(name)):
-                assert f" packets {counted} a minute" in line
-        for name in THROWN_AWAY:
-            lab.arrived("measure_state", "web", f"alarm over: the interface {name} has")
+        lab.do("outside", deaf.format(1))
+        try:
+            for sends, _counted in THROWN_AWAY.values():
+                lab.do("web", f'python3 -c "{FRAMES.format(sends)}"')
+            for one in troubles:
+                lab.arrived("measure_state", "web", f"alarm: {one}")
+            sampled(lab, 2)
+        finally:
+            lab.do("outside", deaf.format(0))
+        for one in troubles:
+            lab.arrived("measure_state", "web", f"alarm over: {one}")
     finally:
         for name in THROWN_AWAY:
             lab.do("web", f"ip link delete {name}", ok=(0, 1))
         lab.do("web", "ip route delete unreachable 203.0.113.82", ok=(0, 2))
+    return cursor
+
+
+def test_a_peer_that_is_gone_is_one_alarm_and_so_is_its_return(lab: Lab, trouble: str) -> None:
+    assert len(lab.journal("web", trouble, "-t order82 -g 'the peer outside'")) == 2
+    assert ATTACKER in lab.do("web", "cat /etc/order82/network.json")
+
+
+@pytest.mark.parametrize("name", THROWN_AWAY)
+def test_packets_that_are_thrown_away_are_an_alarm(lab: Lab, trouble: str, name: str) -> None:
+    _sends, counted = THROWN_AWAY[name]
+    said = lab.records(COLLECTORS[0], "measure_state", "web", f"alarm: the interface {name} has")
+    assert said
+    assert all(f" packets {counted} a minute" in one for one in said)
 
 
 def test_connection_tracking_that_fills_up_is_an_alarm(lab: Lab) -> None:
