@@ -14,11 +14,9 @@ from pathlib import Path
 from ..paths import CHECKOUT, LOCAL_CACHE
 from ..process import cpu_seconds, run
 from ..progress import say
+from .shares import share
 
 LOGS = LOCAL_CACHE / "test"
-YIELD = ("nice", "-n", "5")
-"""With which a step's program, and the hosts that it makes, get a third of what the longest step's get where both want
-the processor (sched(7))."""
 TAIL = 40
 WIDTH = 300
 """So much of a line is said; the log has all of it."""
@@ -112,7 +110,7 @@ class Step:
     notable: str = ""
     """What the lines that tell of a failure match, for a program that says much else. Usually its last lines tell."""
     longest: bool = False
-    """All wait for it in the end, so the others let it go first."""
+    """All wait for it in the end, so it gets more of the processors than each of the others."""
 
     def run(self) -> Count:
         """Run it to its end, whatever it finds, and say in one line how it went."""
@@ -121,9 +119,9 @@ class Step:
         log.parent.mkdir(parents=True, exist_ok=True)
         env = os.environ | {"NO_COLOR": "1", "PY_COLORS": "0"} | self.env
         cpu: list[float] = []
-        with log.open("w") as file:
+        with log.open("w") as file, share(self.name, self.longest) as words:
             code = run(
-                self.command if self.longest else [*YIELD, *self.command],
+                [*words, *self.command],
                 ended=lambda pid: cpu.append(cpu_seconds(pid)),
                 stdout=file,
                 stderr=subprocess.STDOUT,

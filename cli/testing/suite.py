@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .. import packages
@@ -25,8 +24,6 @@ AT_ONCE = 4
 """Steps side by side: the tests of a scenario wait half of the time, and whoever else wants the processors, the longest
 step goes first."""
 UNIT = "tests/unit"
-SHARED_BY_SESSION = Path("/proc/sys/kernel/sched_autogroup_enabled")
-"""With 1 the kernel shares processors among sessions, and niceness says something only within one (sched(7))."""
 ON_HOSTS = "tests/unit/plugins/module_utils"
 """Those of the code that runs on hosts: two fifths of the unit tests' work. They have journals, accounts and an object
 store to themselves; the others have networks."""
@@ -45,8 +42,7 @@ def test(options: argparse.Namespace) -> int:
         jobs[AT_ONCE - 1 : AT_ONCE - 1] = [step.run for step in quick_steps(options.quick)]
     jobs += [] if options.scenarios or options.quick else [sanity.check, clickhouse.check]
     try:
-        with shared_by_niceness() if names else contextlib.nullcontext():
-            total = add_up(side_by_side(lambda job: job(), jobs, at_once=AT_ONCE))
+        total = add_up(side_by_side(lambda job: job(), jobs, at_once=AT_ONCE))
     except KeyboardInterrupt:
         with uninterrupted():
             take_down(names)
@@ -57,23 +53,6 @@ def test(options: argparse.Namespace) -> int:
     say(f"with the hosts of its labs, it kept this machine's processors {busy:.0f} % busy")
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return 1 if total.failed or not total.passed else 0
-
-
-@contextlib.contextmanager
-def shared_by_niceness(switch: Path = SHARED_BY_SESSION) -> Iterator[None]:
-    """Meanwhile processors are shared by niceness: each service of a host, each worker of Ansible is a session.
-
-    The longest step then goes first with its hosts, too: these inherit the niceness of the step that made them.
-    """
-    before = switch.read_text() if switch.exists() else "0"
-    if before.strip() == "0":
-        yield
-        return
-    switch.write_text("0")
-    try:
-        yield
-    finally:
-        switch.write_text(before)
 
 
 def processors_worked(stat: Path = Path("/proc/stat")) -> float:

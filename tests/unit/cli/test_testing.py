@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import pytest
 from cli.paths import CHECKOUT
 from cli.testing import steps
 from cli.testing.sanity import as_sanity, is_left_out
+from cli.testing.shares import GROUPS, share
 from cli.testing.steps import Count, Step, Took, as_one, as_pytest, as_scenario, listed, pytest_count, reason
-from cli.testing.suite import add_up, cost, longest_first, quick_steps, scenario_names, shared_by_niceness
+from cli.testing.suite import add_up, cost, longest_first, quick_steps, scenario_names
 
 
 @pytest.mark.parametrize(
@@ -137,20 +140,30 @@ def test_the_longest_scenario_begins_first_and_none_is_left_out():
     assert sorted(longest_first(names)) == names
 
 
-@pytest.mark.parametrize("before", ["1\n", "0\n"])
-def test_niceness_counts_while_the_steps_run_and_then_what_counted_before(tmp_path: Path, before: str) -> None:
-    switch = tmp_path / "sched_autogroup_enabled"
-    switch.write_text(before)
-    with pytest.raises(KeyboardInterrupt), shared_by_niceness(switch):
-        assert switch.read_text().strip() == "0"
-        raise KeyboardInterrupt
-    assert switch.read_text() == before
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not (GROUPS / "cpu.shares").exists(), reason="needs root and cgroups v1 for processors"
+)
+@pytest.mark.parametrize(("longest", "shares"), [(True, "3072"), (False, "1024")])
+def test_what_a_step_starts_has_its_share_of_the_processors(longest: bool, shares: str) -> None:
+    name = f"a test {os.getpid()}"
+    with share(name, longest) as words:
+        group = GROUPS / f"order82-test-a-test-{os.getpid()}"
+        assert (group / "cpu.shares").read_text().strip() == shares
+        # Also in a session of its own, as each service of a host is.
+        done = subprocess.run(
+            [*words, "setsid", "cat", "/proc/self/cgroup"], capture_output=True, text=True, check=True
+        )
+        assert f":cpu:/{group.name}\n" in done.stdout
+    assert not group.exists()
 
 
-def test_a_kernel_without_such_a_switch_shares_by_niceness_anyway(tmp_path: Path) -> None:
-    with shared_by_niceness(tmp_path / "none"):
-        pass
-    assert not (tmp_path / "none").exists()
+def test_where_there_are_no_groups_the_others_are_nice(tmp_path: Path) -> None:
+    with share("a test", True, tmp_path) as words:
+        assert words == []
+    with share("a test", False, tmp_path) as words:
+        done = subprocess.run([*words, "nice"], capture_output=True, text=True, check=True)
+    assert int(done.stdout) >= 3
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_side_by_side_the_same_unit_tests_are_run_each_of_them_once() -> None:
