@@ -12,12 +12,14 @@ import os
 import re
 import signal
 import time
+from typing import NamedTuple
 
 _STATUS = re.compile(rb"^State:\t(\S).*?^Uid:\t(\d+)", re.DOTALL | re.MULTILINE)
+_PENDING = re.compile(rb"^ShdPnd:\t([0-9a-f]+)", re.MULTILINE)
 _AT_REST = (b"T", b"t", b"Z", b"X")
 _WAITS = b"D"  # for the kernel; the signal reaches it before it does anything else
 _PASSES = 20
-_ENOUGH = 4096  # of the status: user ids are among its first lines
+_ENOUGH = 4096  # of the status: all that is read here is among its first lines
 
 
 def hold(is_theirs, seconds=2.0):
@@ -43,7 +45,7 @@ def hold(is_theirs, seconds=2.0):
 
 
 def let_go(is_theirs):
-    """Let all go on that are stopped, whoever stopped them."""
+    """Let all go on that are stopped, whoever stopped them, or would be as soon as the kernel has answered them."""
     for pid in _numbers():
         _send(pid, is_theirs, signal.SIGCONT)
 
@@ -84,17 +86,17 @@ def _send(pid, is_theirs, number):
     folder = "/proc/%d" % pid
     with contextlib.suppress(OSError):  # it has ended
         seen = _look(os.path.join(folder, "status"))
-        if seen is None or not is_theirs(seen[1]):
+        if seen is None or not is_theirs(seen.uid):
             return None
         fd = os.pidfd_open(pid)
         try:
             seen = _look(os.path.join(folder, "status"))  # of the one that is held now
-            if seen is None or not is_theirs(seen[1]):
+            if seen is None or not is_theirs(seen.uid):
                 return None
             # The first thread may have ended, or be traced, and others run.
             states = [_state_of(os.path.join(folder, "task", one)) for one in os.listdir(os.path.join(folder, "task"))]
             if number == signal.SIGCONT:
-                found = [state for state in states if state == b"T"]
+                found = [state for state in states if state == b"T"] or ([_WAITS] if seen.to_stop else [])
             else:
                 found = sorted((state for state in states if state not in _AT_REST), key=lambda one: one == _WAITS)
             if found:
@@ -110,10 +112,21 @@ def _state_of(folder):
         seen = _look(os.path.join(folder, "status"))
     except OSError:
         seen = None
-    return seen[0] if seen else b"X"
+    return seen.state if seen else b"X"
+
+
+class _Seen(NamedTuple):
+    """A process or a thread: C(to_stop), a stop waits for it."""
+
+    state: bytes
+    uid: int
+    to_stop: bool
 
 
 def _look(path):
     with open(path, "rb", buffering=0) as file:
-        found = _STATUS.search(file.read(_ENOUGH))
-    return (found[1], int(found[2])) if found else None
+        text = file.read(_ENOUGH)
+    found, pending = _STATUS.search(text), _PENDING.search(text)
+    if not found:
+        return None
+    return _Seen(found[1], int(found[2]), bool(pending and int(pending[1], 16) >> (signal.SIGSTOP - 1) & 1))

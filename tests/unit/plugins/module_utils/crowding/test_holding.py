@@ -114,6 +114,21 @@ def test_nobody_gets_away_by_making_others(first):
         holding.hold(is_theirs, seconds=HANG)
 
 
+def test_one_that_the_kernel_answers_only_later_goes_on_too(tmp_path, watch):
+    """It was told to stop while it waited for the kernel, and let go before it could."""
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    (tmp_path / "file").write_text("text")
+    watch.add(tmp_path)
+    with started(["cat", str(tmp_path / "file")], stdout=subprocess.PIPE) as child:
+        until(lambda: theirs().get(child.pid) == "D")
+        assert holding.hold(is_theirs)
+        holding.let_go(is_theirs)
+        watch.close()
+        assert child.communicate(timeout=HANG)[0] == b"text"
+
+
 def test_one_whose_first_thread_has_ended_or_is_traced_is_stopped_too():
     """Its status is that of the first thread."""
     code = "import ctypes, threading, time; threading.Thread(target=lambda: [time.sleep(0.01) for _x in range(30000)]).start(); ctypes.CDLL(None).pthread_exit(None)"

@@ -25,7 +25,13 @@ class Watch:
         return self
 
     def __exit__(self, *_why: object) -> None:
-        os.close(self._watch)
+        self.close()
+
+    def close(self) -> None:
+        """All who ask may open it."""
+        if self._watch >= 0:
+            os.close(self._watch)
+        self._watch = -1
 
     def add(self, folder: Path) -> None:
         """Watch what lies in a folder, and not in those below it."""
