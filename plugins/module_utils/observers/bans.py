@@ -6,7 +6,9 @@ from __future__ import annotations
 import configparser
 import contextlib
 import ipaddress
+import json
 import re
+import time
 from collections import Counter
 
 from .. import fail2ban
@@ -16,6 +18,8 @@ from ._registry import ObservationError, command
 SETTLED = 15
 """Seconds after which fail2ban has acted on a failure."""
 _PACKAGE = "/etc/fail2ban/jail.conf"
+_ACTION = "nftables"
+_TABLE = ["nft", "--json", "list", "table", "inet", "f2b-table"]
 _KEYS = ("maxretry", "findtime", "bantime", "ignoreip", "ignorecommand", "actions")
 _FAILED = re.compile(r"^Failed \S+ for .* from (\S+) port \d+")
 _BANNED = re.compile(r"\] (?:Restore )?Ban (\S+)")
@@ -93,6 +97,57 @@ def _within(one, networks):
     )
 
 
+def refused(text):
+    """Whom the kernel refuses, by the sets of fail2ban's table.
+
+    :param str text: what C(nft --json list table) says, libnftables-json(5); empty where there is no such table.
+    :return: list of networks.
+    """
+    listed = json.loads(text)["nftables"] if text else []
+    return [
+        network for one in listed for element in one.get("set", {}).get("elem", ()) for network in _of_element(element)
+    ]
+
+
+def _of_element(element):
+    if isinstance(element, str):
+        return [ipaddress.ip_network(element)]
+    if "prefix" in element:
+        return [ipaddress.ip_network("%(addr)s/%(len)d" % element["prefix"])]
+    if "range" in element:
+        return list(ipaddress.summarize_address_range(*map(ipaddress.ip_address, element["range"])))
+    return _of_element(element["elem"]["val"])
+
+
+def unenforced(banned, networks):
+    """Who is banned by fail2ban's word alone: sorted list of addresses.
+
+    :param list banned: addresses and networks.
+    :param list networks: what C(refused) found.
+    """
+    return sorted(
+        one
+        for one in banned
+        if not any(
+            wanted.version == network.version and wanted.subnet_of(network)
+            for wanted in [ipaddress.ip_network(one, strict=False)]
+            for network in networks
+        )
+    )
+
+
+def _banned(asked, jails, enforcing):
+    """Who is banned now by jail, and who of them the kernel lets in; a ban may be on its way into it, or out of it."""
+    end = time.monotonic() + SETTLED
+    while True:
+        now = {jail: asked.ask("get", jail, "banip") or [] for jail in jails}
+        there = refused(command(_TABLE, ok=(0, 1)))  # 1: there is no such table before the first ban
+        lost = unenforced({one for jail in enforcing for one in now[jail]}, there)
+        if not lost or time.monotonic() > end:
+            return now, lost
+        time.sleep(1)
+
+
 def of_the_package(text):
     """What the package's own settings (jail.conf) say for single jails: dict of sets of keys."""
     settings = configparser.RawConfigParser(strict=False, default_section="")  # DEFAULT is not for single jails
@@ -114,8 +169,8 @@ def see_bans(jails, max_failures, find_seconds, ban_seconds, never):
     try:
         with fail2ban.Connection() as asked:
             running = asked.jails()
-            now = {jail: asked.ask("get", jail, "banip") or [] for jail in running}
             found = {jail: {key: asked.ask("get", jail, key) for key in _KEYS} for jail in running if jail in jails}
+            now, lost = _banned(asked, running, [jail for jail in found if _ACTION in found[jail]["actions"]])
     except fail2ban.Fail2banError as error:
         raise ObservationError(str(error)) from error
     past = _journal(["fail2ban.actions"], r"\] (Restore )?Ban ", find_seconds, 0)
@@ -138,4 +193,5 @@ def see_bans(jails, max_failures, find_seconds, ban_seconds, never):
         "banned": sorted({address for some in now.values() for address in some}),
         "failing_sources": len(failures),
         "unbanned": unbanned(failures, banned, max_failures, spared),
+        "unenforced": lost,
     }

@@ -98,7 +98,9 @@ OBSERVERS = {
             "banned": "list: addresses that are banned now",
             "failing_sources": "int: sources of failed logins by SSH in that time",
             "unbanned": "list: sources that failed too often and were not banned",
+            "unenforced": "list: sources that are banned by fail2ban's word, and that the kernel does not refuse",
         },
+        seconds=60,
     ),
     "firewall": Observer(
         look=later("firewall", "see_firewall"),

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.observers.bans import (
     failed,
     of_the_package,
+    refused,
     unbanned,
+    unenforced,
     weaker,
 )
 
@@ -72,3 +76,48 @@ def test_what_the_package_itself_says_for_a_jail_is_not_held_against_it():
     assert "maxretry" not in own["sshd"]
     assert weaker("asterisk", {**FOUND, "maxretry": 10}, WANTED, NEVER, own["asterisk"]) == []
     assert weaker("asterisk", {**FOUND, "bantime": 1}, WANTED, NEVER, own["asterisk"])
+
+
+# What nft 1.0.6 and 1.1.3 say of a set of fail2ban's: single addresses, a network, neighbours.
+TABLE = {
+    "nftables": [
+        {"metainfo": {"json_schema_version": 1}},
+        {"table": {"family": "inet", "name": "f2b-table", "handle": 1}},
+        {
+            "set": {
+                "family": "inet",
+                "name": "addr-set-sshd",
+                "table": "f2b-table",
+                "type": "ipv4_addr",
+                "flags": ["interval"],
+                "elem": [
+                    "198.51.100.7",
+                    {"prefix": {"addr": "203.0.113.0", "len": 24}},
+                    {"range": ["192.0.2.4", "192.0.2.6"]},
+                ],
+            }
+        },
+        {
+            "set": {
+                "family": "inet",
+                "name": "addr6-set-sshd",
+                "table": "f2b-table",
+                "type": "ipv6_addr",
+                "elem": [{"elem": {"val": "2001:db8::7", "timeout": 60}}],
+            }
+        },
+        {"set": {"family": "inet", "name": "addr-set-empty", "table": "f2b-table", "type": "ipv4_addr"}},
+    ]
+}
+
+
+@pytest.mark.parametrize("one", ["198.51.100.7", "203.0.113.0/25", "203.0.113.9", "192.0.2.5", "2001:db8::7"])
+def test_who_is_in_a_set_of_the_kernel_is_refused(one):
+    assert unenforced([one], refused(json.dumps(TABLE))) == []
+
+
+@pytest.mark.parametrize("one", ["198.51.100.8", "203.0.112.0/23", "192.0.2.7", "2001:db8::8"])
+def test_a_ban_that_the_kernel_does_not_have_is_named(one):
+    """Somebody flushed all tables (systemctl reload nftables): fail2ban goes on believing in its bans."""
+    assert unenforced([one], refused(json.dumps(TABLE))) == [one]
+    assert unenforced([one], refused("")) == [one]
