@@ -12,10 +12,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 
 from . import processes
 
 _JOURNALCTL = ["journalctl", "--quiet", "--no-pager", "--output=json", "--output-fields=PRIORITY"]
+_CURSOR = re.compile(rb"(?:[a-z]=[0-9a-f]+;?)+")
+"""What sd_journal_get_cursor(3) gives: names and hexadecimal numbers."""
 
 
 def target(cursors, start):
@@ -37,6 +40,16 @@ def cursors_back(cursor, entries):
     return [json.loads(row)["__CURSOR"] for row in done.stdout.splitlines()]
 
 
+def place(path):
+    """The cursor in a file; empty where there is none, or something else: a power cut may leave zeros, or nothing."""
+    try:
+        with open(path, "rb") as file:
+            found = file.read().strip()
+    except FileNotFoundError:
+        return ""
+    return found.decode("ascii") if _CURSOR.fullmatch(found) else ""
+
+
 def rewind(state, entries):
     """Set the saved place back.
 
@@ -44,16 +57,12 @@ def rewind(state, entries):
     :param int entries: how many entries to go back at the most.
     :return: int: how many entries lie between the old and the new place.
     """
-    try:
-        with open(state, encoding="ascii") as file:
-            saved = file.read().strip()
-    except FileNotFoundError:
+    if not os.path.exists(state):
         return 0
-    try:
-        with open(state + ".start", encoding="ascii") as file:
-            start = file.read().strip()
-    except FileNotFoundError:
-        start = ""
+    saved, start = place(state), place(state + ".start")
+    if not saved:
+        os.unlink(state)  # without any place imjournal begins at the journal's head
+        saved = start  # where nobody knows how far the last run came, all of it comes again
     cursors = cursors_back(saved, entries) if saved else []
     if not cursors:
         return 0  # the journal no longer has the place; imjournal then begins at its head
