@@ -4,10 +4,15 @@
 inotifywait(1) tells of them. A name may contain line feeds, so that one change would read like several, of files that
 nobody touched: each has another end here (a zero byte, which no name contains), and what can't be read as it is, is
 written so that it can.
+
+It watches a new folder only once it has heard of it, and says nothing of what was put there before, as by a copy of a
+tree: so each new folder is looked through, and what is there is said besides, as C(FOUND).
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 
 from . import processes
@@ -24,7 +29,21 @@ def of(folders, exclude):
     """
     argv = ["inotifywait", "--monitor", "--recursive", "--quiet", "--event", _EVENTS]
     argv += ["--format", "%e %w%f%0", "--no-newline", *(["--exclude", exclude] if exclude else []), *folders]
-    yield from map(in_one_line, processes.pieces(argv, b"\0"))
+    left_out = re.compile(os.fsencode(exclude)) if exclude else None
+    for raw in processes.pieces(argv, b"\0"):
+        yield in_one_line(raw)
+        yield from (
+            in_one_line(b"FOUND " + path) for path in _in_new_folder(raw) if not (left_out and left_out.search(path))
+        )
+
+
+def _in_new_folder(raw):
+    """What is below a folder that has just come, and may have come there before anybody watched: paths in bytes."""
+    events, _blank, path = raw.partition(b" ")
+    kinds = events.split(b",")
+    if b"ISDIR" in kinds and (b"CREATE" in kinds or b"MOVED_TO" in kinds):
+        for folder, folders, files in os.walk(path):
+            yield from (os.path.join(folder, name) for name in folders + files)
 
 
 def in_one_line(raw):

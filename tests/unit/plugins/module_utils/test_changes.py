@@ -67,6 +67,21 @@ def test_a_name_with_line_feeds_is_one_line_and_forges_none(watched, name):
     assert all("\n" not in one and one.endswith("/" + name.replace("\n", "\\n") + "/shadow") for one in found)
 
 
+def test_what_came_with_a_new_folder_is_said_though_nobody_watched_it_then(watched, tmp_path):
+    """A copied tree: inotifywait learns of its folders when their files are there. One that is moved in is so at once."""
+    folder, so_far = watched
+    below = tmp_path / "new/a/b"
+    below.mkdir(parents=True)
+    (below / "file\n1").write_text("x")
+    (below / "left.tmp").write_text("x")
+    (tmp_path / "new").rename(folder / "new")
+    found = so_far()
+    assert f"MOVED_TO,ISDIR {folder}/new" in found
+    assert f"FOUND {folder}/new/a" in found
+    assert f"FOUND {folder}/new/a/b/file\\n1" in found
+    assert not any("left.tmp" in one for one in found)
+
+
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
