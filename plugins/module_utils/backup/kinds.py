@@ -197,7 +197,11 @@ def _sqlite_counts(folder):
                 [(said,)] = database.execute("PRAGMA integrity_check(1)")
                 if said != "ok":
                     raise OSError("the SQLite database %s is damaged: %s" % (file[len(folder) :], said))
-                tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+                # A virtual table has no page, and its module (such as a tokenizer for Chinese) may be missing here.
+                # What it keeps lies in ordinary ones.
+                tables = database.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 ORDER BY name"
+                )
                 for (table,) in tables.fetchall():
                     query = 'SELECT count(*) FROM "%s"' % table.replace('"', '""')
                     [(rows,)] = database.execute(query)

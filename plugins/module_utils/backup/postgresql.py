@@ -38,15 +38,20 @@ restore_command = '{restore}'
 recovery_target_action = promote
 hba_file = '{folder}/order82_hba.conf'
 """
-# Text of a row: two rows are equal where it is; the sum does not depend on the order in which rows lie.
+# Text of a row: two rows are equal where it is; the sum does not depend on the order in which rows lie. A materialized
+# view that was not populated (WITH NO DATA) holds nothing, and can't be asked.
 _TABLES = """\
 SELECT format('SELECT %L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM %I.%I t',
     n.nspname || '.' || c.relname, n.nspname, c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND c.relpersistence = 'p'
+    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY 1
 """
-_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
+# One of which DROP DATABASE was interrupted (-2) lets nobody in, and can only be dropped.
+_DATABASES = (
+    "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 ORDER BY 1"
+)
 
 
 class DatabaseError(OSError):

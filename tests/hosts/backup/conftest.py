@@ -31,6 +31,14 @@ def filled(lab: Lab) -> Lab:
             "create table if not exists orders (id bigserial primary key, at timestamptz default clock_timestamp(), text text)",
         )
         sql(lab, host, f"insert into orders (text) select md5(n::text) from generate_series(1, {rows}) n")
+        # Neither can be asked: a view that nobody has filled yet, and a database that was being dropped when the power went.
+        sql(lab, host, "create materialized view if not exists later as select 1 as one with no data")
+        lab.do(host, "su postgres -c 'createdb gone'", ok=(0, 1))  # 1: it is there already
+        sql(
+            lab,
+            host,
+            "update pg_database set datconnlimit = -2 where not datistemplate and datname <> current_database()",
+        )
         lab.do(
             host,
             "mariadb -e 'create database if not exists forum; create table if not exists forum.posts (id int auto_increment primary key, text text); "
