@@ -137,11 +137,5 @@ def command_restore(arguments):
         )
         rows += ["  " + path for path in done["keys"]]
     for sentence in done["refused"]:
-        sys.stderr.write("order82: %s\n" % _plain(sentence))
-    return done, "\n".join(map(_plain, rows)), 1 if done["refused"] else 0
-
-
-def _plain(text):
-    """What a name of a file may have in it does nothing to a terminal."""
-    text = manifest.shown(text)
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+        sys.stderr.write("order82: %s\n" % manifest.shown(sentence))
+    return done, "\n".join(map(manifest.shown, rows)), 1 if done["refused"] else 0

@@ -24,7 +24,7 @@ from .. import journal, processes
 from ..state import files, paths
 from ..state.errors import StateError
 from . import finding, kinds, restic
-from .manifest import differences, mend_links
+from .manifest import differences, mend_links, shown
 
 REPORT = "/var/lib/order82-backup/drill.json"
 SIGNATURE = "/var/lib/order82-backup/drill.json.sig"
@@ -78,7 +78,7 @@ def _try(settings, place, one):
             counts = kinds.tried(manifest["kind"], manifest["programs"], folder.copy)
             for table in sorted(set(manifest["counts"]) | set(counts)):
                 if manifest["counts"].get(table) != counts.get(table):
-                    said = (table, counts.get(table), manifest["counts"].get(table))
+                    said = (shown(table), counts.get(table), manifest["counts"].get(table))
                     wrong.append("the table %s has %s and not %s (rows, sum of hashes)" % said)
         return {
             "snapshot": backup.data,

@@ -180,8 +180,9 @@ def mend_links(entries, root):
 
 
 def shown(path):
-    """A path in a sentence: bytes that are no UTF-8 as C(\\xd6)."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A name in a sentence, which stays one line: bytes that are no UTF-8 as C(\\xd6), a line feed as C(\\n)."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def differences(entries, root):

@@ -19,8 +19,9 @@ COPY_SECONDS = 12 * 3600
 START_SECONDS = 600
 QUERY_SECONDS = 3600
 _OWNER = "mysql"
+# As hexadecimal digits: the client writes a backslash and a line feed in a name otherwise than they are.
 _TABLES = (
-    "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') "
+    "SELECT HEX(CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`')) "
     "FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
     "AND table_schema NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema') ORDER BY 1"
 )
@@ -90,7 +91,7 @@ def counts(place):
     :return: dict: schema.table to [rows, checksum].
     """
     found = {}
-    for table in _ask(place, _TABLES):
+    for table in [bytes.fromhex(digits).decode() for digits in _ask(place, _TABLES)]:
         [rows] = _ask(place, "SELECT COUNT(*) FROM " + table)
         [checksum] = _ask(place, "CHECKSUM TABLE %s EXTENDED" % table)
         found[table.replace("`", "")] = [int(rows), checksum.rpartition("\t")[2]]
@@ -100,7 +101,7 @@ def counts(place):
 def _ask(place, query):
     argv = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--socket=" + place]
     argv += ["--local-infile=0", "--execute", query]  # no server has files of root's sent to it
-    return _run(argv, QUERY_SECONDS, "MariaDB did not answer").splitlines()
+    return _run(argv, QUERY_SECONDS, "MariaDB did not answer").split("\n")[:-1]
 
 
 def _run(argv, seconds, failing):

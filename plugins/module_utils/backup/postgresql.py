@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import time
 from typing import NamedTuple
@@ -52,6 +53,7 @@ ORDER BY 1
 _DATABASES = (
     "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 ORDER BY 1"
 )
+_NEEDS_ESCAPE = re.compile(r"['\\]")  # in a connection string
 
 
 class DatabaseError(OSError):
@@ -199,10 +201,11 @@ def counts(programs, socket):
 
 
 def _psql(programs, socket, database, query):
-    argv = [programs + "/psql", "--no-psqlrc", "--tuples-only", "--no-align", "--host", socket, "--dbname", database]
-    return _as_owner(
-        [*argv, "--username", _OWNER, "--command", query], QUERY_SECONDS, "PostgreSQL did not answer"
-    ).splitlines()
+    """Ask for rows. A name in them may be any bytes (of EUC_CN, say), and has any character, also a line feed."""
+    where = "dbname='%s'" % _NEEDS_ESCAPE.sub(r"\\\g<0>", database)
+    argv = [programs + "/psql", "--no-psqlrc", "--tuples-only", "--no-align", "--record-separator-zero"]
+    argv += ["--set=VERBOSITY=terse", "--host", socket, "--dbname", where, "--username", _OWNER, "--command", query]
+    return _as_owner(argv, QUERY_SECONDS, "PostgreSQL did not answer").split("\0")[:-1]
 
 
 def _as_owner(argv, seconds, failing):
@@ -210,7 +213,7 @@ def _as_owner(argv, seconds, failing):
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise DatabaseError("%s: %s" % (failing, (said or ["exit code %d" % done.returncode])[-1][:300]))
-    return done.stdout.decode("utf-8", "replace").strip("\n")
+    return os.fsdecode(done.stdout)
 
 
 def _new_folder(path):

@@ -168,6 +168,36 @@ def test_a_name_that_is_no_text_stops_no_restore(filled: Lab) -> None:
     )
 
 
+# Counted by the host's own SQLite: full text by a tokenizer that only the application has, and then a table that is damaged.
+TOKENIZER = """
+import sqlite3, sys, tempfile
+sys.path.insert(0, "/usr/bin/order82")
+from order82_baseline.backup import kinds
+with tempfile.TemporaryDirectory() as folder:
+    wiki = sqlite3.connect(folder + "/wiki.db")
+    wiki.execute("CREATE TABLE authors (a UNIQUE)")
+    wiki.executemany("INSERT INTO authors VALUES (?)", [(n,) for n in range(10000)])
+    wiki.execute("CREATE VIRTUAL TABLE pages USING fts5(body)")
+    wiki.execute("PRAGMA writable_schema = ON")
+    wiki.execute("UPDATE sqlite_master SET sql = 'CREATE VIRTUAL TABLE pages USING fts5(body, tokenize = jieba)' WHERE name = 'pages'")
+    wiki.commit()
+    print(kinds.counted("sqlite", "", folder)["/wiki.db/authors"])
+    wiki.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE authors (a UNIQUE, b NOT NULL)' WHERE name = 'authors'")
+    wiki.commit()
+    try:
+        kinds.counted("sqlite", "", folder)
+    except OSError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("host", ["server", "app"])
+def test_a_tokenizer_that_is_not_here_hides_no_damage_and_is_none(lab: Lab, host: str) -> None:
+    counted, damage = lab.do(host, f"python3 -c {shlex.quote(TOKENIZER)}").splitlines()
+    assert counted == "[10000, '']"
+    assert damage == "the SQLite database /wiki.db is damaged: NULL value in authors.b"
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -169,6 +169,18 @@ def test_nobody_says_which_attributes_were_backed_up_of_a_file_that_changed_sinc
     assert manifest.of_files([before])[0]["attributes"] is None
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("/srv/\u5408\u540c", "/srv/\u5408\u540c"),
+        (os.fsdecode("/srv/\u5408".encode("gbk")), "/srv/\\xba\\xcf"),
+        ("/srv/a\n<2>alarm: forged", "/srv/a\\n<2>alarm: forged"),
+    ],
+)
+def test_a_name_in_a_sentence_is_text_in_one_line(name, said):
+    assert manifest.shown(name) == said
+
+
 def test_a_mode_of_nothing_is_left_out_by_restic(tmp_path):
     assert manifest.permissions({}) == 0
     assert manifest.permissions({"mode": 4194797}) == 0o2755
