@@ -29,21 +29,30 @@ def of(folders, exclude):
     """
     argv = ["inotifywait", "--monitor", "--recursive", "--quiet", "--event", _EVENTS]
     argv += ["--format", "%e %w%f%0", "--no-newline", *(["--exclude", exclude] if exclude else []), *folders]
-    left_out = re.compile(os.fsencode(exclude)) if exclude else None
+    left_out = _expression(exclude)
     for raw in processes.pieces(argv, b"\0"):
         yield in_one_line(raw)
-        yield from (
-            in_one_line(b"FOUND " + path) for path in _in_new_folder(raw) if not (left_out and left_out.search(path))
-        )
+        yield from (in_one_line(b"FOUND " + path) for path in _in_new_folder(raw, left_out))
 
 
-def _in_new_folder(raw):
+def _expression(exclude):
+    """What inotifywait leaves out, by an expression of POSIX; one that Python can't read leaves nothing out."""
+    try:
+        return re.compile(os.fsencode(exclude or "(?!)"))
+    except re.error:
+        return re.compile(b"(?!)")
+
+
+def _in_new_folder(raw, left_out):
     """What is below a folder that has just come, and may have come there before anybody watched: paths in bytes."""
     events, _blank, path = raw.partition(b" ")
     kinds = events.split(b",")
     if b"ISDIR" in kinds and (b"CREATE" in kinds or b"MOVED_TO" in kinds):
         for folder, folders, files in os.walk(path):
-            yield from (os.path.join(folder, name) for name in folders + files)
+            # It watches nothing below a folder that is left out, either.
+            folders[:] = [name for name in folders if not left_out.search(os.path.join(folder, name))]
+            yield from (os.path.join(folder, name) for name in folders)
+            yield from (path for path in (os.path.join(folder, name) for name in files) if not left_out.search(path))
 
 
 def in_one_line(raw):

@@ -73,13 +73,19 @@ def test_what_came_with_a_new_folder_is_said_though_nobody_watched_it_then(watch
     below = tmp_path / "new/a/b"
     below.mkdir(parents=True)
     (below / "file\n1").write_text("x")
-    (below / "left.tmp").write_text("x")
+    (below / "left.tmp").mkdir()
+    (below / "left.tmp/file2").write_text("x")
     (tmp_path / "new").rename(folder / "new")
     found = so_far()
     assert f"MOVED_TO,ISDIR {folder}/new" in found
     assert f"FOUND {folder}/new/a" in found
     assert f"FOUND {folder}/new/a/b/file\\n1" in found
     assert not any("left.tmp" in one for one in found)
+
+
+def test_an_expression_that_python_cant_read_leaves_nothing_out():
+    """Its owner wrote it for inotifywait, by POSIX's rules."""
+    assert changes._expression("*.bak").search(b"/etc/a.bak") is None
 
 
 @pytest.mark.parametrize(
