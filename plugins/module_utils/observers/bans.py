@@ -98,14 +98,22 @@ def _within(one, networks):
 
 
 def refused(text):
-    """Whom the kernel refuses, by the sets of fail2ban's table.
+    """Whom the kernel refuses, by the sets of fail2ban's table that a rule asks.
 
     :param str text: what C(nft --json list table) says, libnftables-json(5); empty where there is no such table.
     :return: list of networks.
     """
     listed = json.loads(text)["nftables"] if text else []
+    asked = [
+        statement.get("match", {}).get("right") for one in listed for statement in one.get("rule", {}).get("expr", ())
+    ]
+    sets = [one["set"] for one in listed if "set" in one]
     return [
-        network for one in listed for element in one.get("set", {}).get("elem", ()) for network in _of_element(element)
+        network
+        for one in sets
+        if "@" + one["name"] in asked
+        for element in one.get("elem", ())
+        for network in _of_element(element)
     ]
 
 

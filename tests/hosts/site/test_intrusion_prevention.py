@@ -37,6 +37,44 @@ def test_a_ban_survives_a_restart_of_the_service(lab: Lab, pardon: None) -> None
     until(HANG, lambda: not reaches(lab, WEB, 22, seconds=1), "the ban, restored")
 
 
+@pytest.mark.parametrize("host", ["web", "vault"])
+def test_bans_come_back_where_debians_unit_flushes_all_tables(lab: Lab, host: str, stranger: str) -> None:
+    def refused() -> bool:
+        return stranger in lab.do(host, "nft list set inet f2b-table addr-set-sshd", ok=(0, 1))
+
+    lab.do(
+        host, f"systemctl start nftables; systemctl reload order82-firewall; fail2ban-client set sshd banip {stranger}"
+    )
+    try:
+        until(HANG, refused, "the ban")
+        for word in ("reload", "restart"):
+            # Nobody may take the old one for the new one.
+            lab.do(host, f"nft delete table inet f2b-table; systemctl {word} nftables")
+            until(HANG, refused, f"the ban after a {word}")
+    finally:
+        lab.do(host, f"fail2ban-client set sshd unbanip {stranger} || true; systemctl stop nftables")
+        lab.do(host, "systemctl start order82-firewall fail2ban")
+
+
+def test_bans_that_the_kernel_does_not_have_are_seen_by_the_inspection(lab: Lab, stranger: str) -> None:
+    """On one host the table is gone, on the other what made its sets count."""
+    ban = f"fail2ban-client set sshd banip {stranger}; until nft list table inet f2b-table | grep -q {stranger}; do sleep 0.1; done; "
+    drift = Drift(
+        {
+            "web": ban + "nft delete table inet f2b-table",
+            "vault": ban + "nft flush chain inet f2b-table f2b-chain",
+        },
+        dict.fromkeys(("web", "vault"), "systemctl reload fail2ban"),
+        {host: {"intrusion_prevention.bans"} for host in ("web", "vault")},
+    )
+    try:
+        with broken(lab, drift):
+            lab.sees(drift)
+    finally:
+        for host in ("web", "vault"):
+            lab.do(host, f"fail2ban-client set sshd unbanip {stranger}")
+
+
 def test_an_administrator_is_never_banned(lab: Lab, pardon: None) -> None:
     cursor = lab.cursor("web")
     fails_to_log_in(lab, WEB, 7, ADMINISTRATOR)

@@ -78,6 +78,14 @@ def test_what_the_package_itself_says_for_a_jail_is_not_held_against_it():
     assert weaker("asterisk", {**FOUND, "bantime": 1}, WANTED, NEVER, own["asterisk"])
 
 
+def rule(name, family="ip"):
+    matches = [({"payload": {"protocol": "tcp", "field": "dport"}}, {"set": [22, 2222]})]
+    matches.append(({"payload": {"protocol": family, "field": "saddr"}}, "@" + name))
+    said = [{"match": {"op": "==", "left": left, "right": right}} for left, right in matches]
+    reject = {"reject": {"type": "icmp", "expr": "port-unreachable"}}
+    return {"rule": {"family": "inet", "table": "f2b-table", "chain": "f2b-chain", "expr": [*said, reject]}}
+
+
 # What nft 1.0.6 and 1.1.3 say of a set of fail2ban's: single addresses, a network, neighbours.
 TABLE = {
     "nftables": [
@@ -107,6 +115,9 @@ TABLE = {
             }
         },
         {"set": {"family": "inet", "name": "addr-set-empty", "table": "f2b-table", "type": "ipv4_addr"}},
+        rule("addr-set-sshd"),
+        rule("addr6-set-sshd", "ip6"),
+        rule("addr-set-empty"),
     ]
 }
 
@@ -121,3 +132,9 @@ def test_a_ban_that_the_kernel_does_not_have_is_named(one):
     """Somebody flushed all tables (systemctl reload nftables): fail2ban goes on believing in its bans."""
     assert unenforced([one], refused(json.dumps(TABLE))) == [one]
     assert unenforced([one], refused("")) == [one]
+
+
+def test_who_is_in_a_set_that_no_rule_asks_is_let_in():
+    """Somebody flushed the chain: the sets are still there."""
+    without = {"nftables": [one for one in TABLE["nftables"] if "rule" not in one]}
+    assert unenforced(["198.51.100.7"], refused(json.dumps(without))) == ["198.51.100.7"]
