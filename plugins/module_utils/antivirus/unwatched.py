@@ -94,19 +94,19 @@ def _opened(path, about):
         os.close(descriptor)
 
 
-def lost(tops, process):
+def lost(there, process, watched):
     """The folders that a process should watch and does not, once it had time to come behind.
 
-    :return: tuple: all folders, and those that are lost; each a dict of paths by identity.
+    :param dict there: all folders: path by identity.
+    :param set watched: what it watched just before these were there, see C(marks).
+    :return: dict: path by identity.
     """
-    there = folders(tops)
-    watched = marks(process)
     gone = {one: path for one, path in there.items() if one not in watched}
     if gone:
         time.sleep(GRACE_SECONDS)
         watched = marks(process)
         gone = {one: path for one, path in gone.items() if one not in watched and _is_there(one, path)}
-    return there, gone
+    return gone
 
 
 def _is_there(one, path):
@@ -149,14 +149,16 @@ def until_lost(tops, last):
     tried, seen = _read().get("tried", {}), None
     while True:
         began, process = time.monotonic(), _process()
-        if not _begun(process, last):
+        watched = marks(process)
+        if not _has_begun(watched, last):
             time.sleep(_STARTS_SECONDS)
             continue
-        there, gone = lost(tops(), process)
+        there = folders(tops())
+        gone = lost(there, process, watched)
         for one, path in there.items():
             if one in gone or (seen is not None and one not in seen):
                 _tell(path)
-        if _process() != process:
+        if gone and _process() != process:
             continue
         seen, now = set(there), time.time()
         tried = {key: when for key, when in tried.items() if now - when < AGAIN_SECONDS}
@@ -193,10 +195,10 @@ def _process():
     return int(processes.run(["systemctl", "show", "--property=MainPID", "--value", WATCH]).stdout or 0)
 
 
-def _begun(process, last):
+def _has_begun(watched, last):
     """Whether the watch runs, and has marked all that it was told."""
     with contextlib.suppress(FileNotFoundError):
-        return bool(process) and identity(os.stat(last)) in marks(process)
+        return identity(os.stat(last)) in watched
     return False
 
 

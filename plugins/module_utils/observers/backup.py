@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from ..backup import drilling, finding, repository, restic, running
+from ..backup import drilling, finding, restic, running
 from ..backup import settings as backup_settings
 from ._registry import ObservationError, side_by_side
 
@@ -172,15 +172,4 @@ def drill():
         "tried": sorted(tried),
         "missing": sorted(set(wanted) - set(tried)),
         "genuine": drilling.verified(),
-    }
-
-
-def repository_look():
-    state = repository.state_of()
-    if state is None:
-        return {"age_hours": -1, "wrong": [], "free_percent": -1}
-    return {
-        "age_hours": round((time.time() - state["at"]) / 3600, 1),
-        "wrong": ["%s: %s" % (host, one["wrong"]) for host, one in sorted(state["hosts"].items()) if one["wrong"]],
-        "free_percent": state["free_percent"],
     }

@@ -42,7 +42,7 @@ OBSERVERS = {
         },
     ),
     "backup_repository": Observer(
-        look=later("backup", "repository_look"),
+        look=later("repositories", "repository_look"),
         text="what the repository's own last look found, which reads every byte",
         arguments={},
         facts={

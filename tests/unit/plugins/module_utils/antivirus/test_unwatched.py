@@ -45,11 +45,11 @@ def test_what_the_kernel_does_not_watch_is_lost(tree, watch):
     assert unwatched.marks(os.getpid()) == set()
     watch.add(top)
     watch.add(top / "a")
-    there, gone = unwatched.lost([str(top)], os.getpid())
+    there, before = unwatched.folders([str(top)]), unwatched.marks(os.getpid())
     assert sorted(there.values()) == [str(top), str(top / "a"), str(top / "a/b")]
-    assert list(gone.values()) == [str(top / "a/b")]
+    assert list(unwatched.lost(there, os.getpid(), before).values()) == [str(top / "a/b")]
     watch.add(top / "a/b")
-    assert unwatched.lost([str(top)], os.getpid())[1] == {}
+    assert unwatched.lost(there, os.getpid(), before) == {}
 
 
 def test_what_is_not_in_it_is_none_of_its_folders(tree):
