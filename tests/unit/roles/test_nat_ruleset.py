@@ -203,7 +203,7 @@ def test_an_inside_host_is_not_reached_from_outside_under_its_own_address(networ
         f"ip {'-6' if ':' in inside else '-4'} route replace {inside} via {'2001:db8::1' if ':' in inside else '203.0.113.1'}",
     )
     refused(network, "outside", OUT6 if ":" in inside else OUT, inside, port)
-    assert dropped(network, inside) == {"uninvited": 1}
+    assert set(dropped(network, inside)) == {"uninvited"}
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,10 @@ def test_only_ports_that_the_plan_names_are_reached_from_outside(network, called
 
 
 def refused(network: Network, part: str, source: str, to: str, port: int) -> None:
-    """A connection is not even answered: whether it was is seen when the gateway has counted its first packet."""
+    """A connection is not even answered: whether it was is seen when the gateway has counted a packet.
+
+    How many it has counted nobody knows: one that is not answered within a second is sent again (tcp(7)).
+    """
     one = network.socket(part, source, kind=socket.SOCK_STREAM)
     listener = network.socket(LIVES.get(to, "homes"), to, port, socket.SOCK_STREAM) if to in LIVES else None
     if listener:
@@ -282,9 +285,9 @@ def test_an_administrator_outside_reaches_the_ssh_of_an_inside_host(network, sou
 
 def test_an_administrator_outside_reaches_nothing_else_and_nobody_in_his_name_from_inside(network):
     refused(network, "outside", ADMINISTRATOR, HOME, 80)
-    assert dropped(network, HOME) == {"uninvited": 1}
+    assert set(dropped(network, HOME)) == {"uninvited"}
     refused(network, "outside", "10.0.2.2", HOME, 22)  # of host_firewall_control, and the way back is another
-    assert dropped(network, HOME)["uninvited"] == 2
+    assert set(dropped(network, HOME)) == {"uninvited"}
 
 
 @pytest.mark.parametrize(
@@ -417,9 +420,9 @@ def test_a_router_on_the_way_inside_may_say_that_a_packet_is_too_large(network, 
 def test_a_version_of_ip_of_which_the_plan_has_no_pool_is_not_forwarded(network, tmp_path):
     load(network, tmp_path, rules([pool for pool in POOLS if ":" not in pool["inside"][0]]))
     refused(network, "homes", SIX, OUT6, PORT)
-    assert dropped(network, SIX) == {"foreign": 1}
+    assert set(dropped(network, SIX)) == {"foreign"}
     refused(network, "outside", OUT6, OWN6, 80)
-    assert dropped(network, SIX) == {"foreign": 1, "uninvited": 1}
+    assert set(dropped(network, SIX)) == {"foreign", "uninvited"}
 
 
 def test_who_stays_inside_is_nobodys_business(network):
