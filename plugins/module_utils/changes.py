@@ -11,6 +11,7 @@ tree: so each new folder is looked through, and what is there is said besides, a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -48,11 +49,13 @@ def _in_new_folder(raw, left_out):
     events, _blank, path = raw.partition(b" ")
     kinds = events.split(b",")
     if b"ISDIR" in kinds and (b"CREATE" in kinds or b"MOVED_TO" in kinds):
-        for folder, folders, files in os.walk(path):
-            # It watches nothing below a folder that is left out, either.
-            folders[:] = [name for name in folders if not left_out.search(os.path.join(folder, name))]
-            yield from (os.path.join(folder, name) for name in folders)
-            yield from (path for path in (os.path.join(folder, name) for name in files) if not left_out.search(path))
+        left = [path]  # os.walk goes only as deep as Python's own stack up to 3.11
+        while left:
+            with contextlib.suppress(OSError), os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    if not left_out.search(entry.path):  # inotifywait watches nothing below such a folder, either
+                        yield entry.path
+                        left += [entry.path] if entry.is_dir(follow_symlinks=False) else []
 
 
 def in_one_line(raw):
