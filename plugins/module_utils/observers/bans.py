@@ -133,15 +133,17 @@ def unenforced(banned, networks):
     :param list banned: addresses and networks.
     :param list networks: what C(refused) found.
     """
-    return sorted(
-        one
-        for one in banned
-        if not any(
-            wanted.version == network.version and wanted.subnet_of(network)
-            for wanted in [ipaddress.ip_network(one, strict=False)]
-            for network in networks
-        )
-    )
+    exact, wide = set(networks), [network for network in networks if network.num_addresses > 1]
+    return sorted(one for one in banned if not _is_refused(one, exact, wide))
+
+
+def _is_refused(one, exact, wide):
+    try:
+        wanted = ipaddress.ip_network(one, strict=False)
+    except ValueError:  # a jail may ban what is no address: that is not the kernel's
+        return True
+    # Thousands are banned while a host is attacked, and hardly a network.
+    return wanted in exact or any(wanted.version == one.version and wanted.subnet_of(one) for one in wide)
 
 
 def _banned(asked, jails, enforcing):
