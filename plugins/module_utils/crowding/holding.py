@@ -19,7 +19,6 @@ _PENDING = re.compile(rb"^ShdPnd:\t([0-9a-f]+)", re.MULTILINE)
 _AT_REST = (b"T", b"t", b"Z", b"X")
 _WAITS = b"D"  # for the kernel; the signal reaches it before it does anything else
 _PASSES = 20
-_ENOUGH = 4096  # of the status: all that is read here is among its first lines
 
 
 def hold(is_theirs, seconds=2.0):
@@ -124,8 +123,8 @@ class _Seen(NamedTuple):
 
 
 def _look(path):
-    with open(path, "rb", buffering=0) as file:
-        text = file.read(_ENOUGH)
+    with open(path, "rb") as file:
+        text = file.read()  # to its end: an account may be in hundreds of groups, whose numbers come first
     found, pending = _STATUS.search(text), _PENDING.search(text)
     if not found:
         return None

@@ -92,7 +92,7 @@ def until(there):
 def test_all_stop_and_all_go_on():
     children = [start(["sh", "-c", "sleep 60 & sleep 60"]) for _one in range(3)]
     until(lambda: len(theirs()) == 9)
-    assert holding.hold(is_theirs)
+    assert holding.hold(is_theirs, seconds=HANG)
     assert running() == set()
     holding.let_go(is_theirs)
     until(lambda: len(running()) == 9)
@@ -123,7 +123,7 @@ def test_one_that_the_kernel_answers_only_later_goes_on_too(tmp_path, watch):
     watch.add(tmp_path)
     with started(["cat", str(tmp_path / "file")], stdout=subprocess.PIPE) as child:
         until(lambda: theirs().get(child.pid) == "D")
-        assert holding.hold(is_theirs)
+        assert holding.hold(is_theirs, seconds=HANG)
         holding.let_go(is_theirs)
         watch.close()
         assert child.communicate(timeout=HANG)[0] == b"text"
@@ -134,7 +134,7 @@ def test_one_whose_first_thread_has_ended_or_is_traced_is_stopped_too():
     code = "import ctypes, threading, time; threading.Thread(target=lambda: [time.sleep(0.01) for _x in range(30000)]).start(); ctypes.CDLL(None).pthread_exit(None)"
     with started(["/usr/bin/python3", "-c", code]) as child:
         until(lambda: theirs(ended=True).get(child.pid) == "Z")
-        assert holding.hold(is_theirs)
+        assert holding.hold(is_theirs, seconds=HANG)
         states = [one.read_text() for one in Path(f"/proc/{child.pid}/task").glob("[0-9]*/status")]
         assert any("State:\tT" in one for one in states)
 
@@ -143,7 +143,7 @@ def test_the_real_user_counts_and_not_in_whose_name_a_root_process_acts():
     code = f"import os, time; os.seteuid({UID}); time.sleep(60)"
     with started(["/usr/bin/python3", "-c", code], user=0, group=0) as child:
         until(lambda: f"Uid:\t0\t{UID}" in Path(f"/proc/{child.pid}/status").read_text())
-        assert holding.hold(is_theirs)
+        assert holding.hold(is_theirs, seconds=HANG)
         assert "State:\tT" not in Path(f"/proc/{child.pid}/status").read_text()
 
 
