@@ -50,6 +50,7 @@ class Lab:
         )  # to these something was done, or was red, since they were last green
         self._asking = Asking(self.inventory, self.ssh_config, self.play)
         self._apart = False
+        self.elsewhen = False  # a clock was put: not all can be green any more
 
     def logins(self) -> dict[str, Mapping[str, Any]]:
         """What is known of the last logins that were looked for on the collectors, by host."""
@@ -301,7 +302,7 @@ class Lab:
 
         :raises AssertionError: a host is red to which nobody did anything.
         """
-        if self._apart:
+        if self._apart and not self.elsewhen:
             self._apart = False
             self.look()
             self.green()
