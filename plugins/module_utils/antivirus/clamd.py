@@ -32,13 +32,14 @@ def scan_bytes(content):
         return _found(_answer(clamd))
 
 
-def scan_open_file(descriptor):
+def scan_open_file(descriptor, seconds=SECONDS):
     """Have an open file looked at, whatever its name means by now.
 
+    :param float seconds: for so long at most nothing is heard.
     :return: str or None: the name of the signature that is in it.
     :raises ClamdError: clamd does not answer, or could not look.
     """
-    with _connected(SECONDS) as clamd:
+    with _connected(seconds) as clamd:
         clamd.sendall(b"zFILDES\0")
         socket.send_fds(clamd, [b"\0"], [descriptor])
         return _found(_answer(clamd))

@@ -134,8 +134,7 @@ def command_unwatched(arguments):
     """order82 antivirus unwatched"""
     del arguments
     lost = unwatched.until_lost(_told, os.path.dirname(ANSWER))
-    said = "the watch over files has lost %d folders, %s among them" % (len(lost), ascii(lost[0]))
-    return {"lost": lost}, said, AGAIN
+    return {"lost": lost}, "the watch over files has lost %s" % ascii(lost), AGAIN
 
 
 def command_update(arguments):
@@ -161,7 +160,8 @@ def command_update(arguments):
 def command_watch(arguments):
     """order82 antivirus watch"""
     del arguments
-    watch.run(_settings()["spared"])
+    settings = _settings()
+    watch.run(settings["spared"], [*settings["watched"], *settings.get("scanned", [])])
     return {}, "", 0
 
 

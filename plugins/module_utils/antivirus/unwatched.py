@@ -3,6 +3,9 @@
 
 It learns of a new folder, lists what is in it, and only then watches it. One that comes in between it never watches:
 what lies in it, and in all below it, anybody can read. So too where events are too many, and the kernel drops some.
+
+Whoever may write there makes as many folders as he likes, as deep, and moves them while they are looked at: so each is
+opened in the one above it, and what a look costs, and what is kept of it, has limits.
 """
 
 from __future__ import annotations
@@ -14,36 +17,58 @@ import re
 import stat
 import sys
 import time
+from typing import NamedTuple
 
 from .. import processes
 from . import clamd
 
 WATCH = "clamav-clamonacc.service"
 KNOWN = "/run/order82-antivirus-unwatched/known.json"
-"""What the last look found; it outlives the process, not a boot."""
+"""What the last look found, and when the watch was started anew; it outlives the process, not a boot."""
 PAUSE_SECONDS = 10
+MOST_PAUSE_SECONDS = 120
 SHARE = 20
-"""Of the time at the most: so many times as long as a look took nobody looks again."""
-GRACE_SECONDS = 2
-"""How long the watch may take to come behind."""
-AGAIN_SECONDS = 600
-"""After which the watch is started anew once more for a folder that was lost again."""
+"""Of a processor's time at the most: so many times as long as a look worked nobody looks again."""
+TELL_SECONDS = 10
+"""For so long of a look clamd is asked about files; the next one goes on."""
+MOST_FOLDERS = 1_000_000
+MOST_OPEN = 2000
+"""So many folders deep (LimitNOFILE= is more)."""
+FIRST_GAP_SECONDS, MOST_GAP_SECONDS = 20, 600
+"""Between two starts of the watch: twice as long each time, for an hour."""
+HOUR = 3600
 LATE_SECONDS = 600
+MOST_NAMED = 20
+MOST_WATCHES = "/proc/sys/fs/inotify/max_user_watches"
+"""With more folders clamonacc ends as soon as it starts, and then watches none at all."""
 _STARTS_SECONDS = 1
 _MARK = re.compile(r"fanotify ino:([0-9a-f]+) sdev:([0-9a-f]+) ")
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Seen(NamedTuple):
+    """What a look found. C(there): the folders that need no second one; C(count): of all; C(gone): path by identity of
+    those that are not watched; C(unseen): what could not be looked at, as sentences."""
+
+    there: set
+    count: int
+    gone: dict
+    unseen: list
 
 
 def marks(process):
-    """What a process has asked the kernel to watch by fanotify: set of identities (proc_pid_fdinfo(5)).
+    """What a process has asked the kernel to watch by fanotify (proc_pid_fdinfo(5)): set of identities, numbers that
+    are made of those of the file system and of the file.
 
     Empty where there is no such process.
     """
     found, folder = set(), "/proc/%d/fdinfo" % process
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+    with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            with open(os.path.join(folder, name), encoding="ascii") as file:
+            with contextlib.suppress(OSError), open(os.path.join(folder, name), encoding="ascii") as file:
                 for inode, device in filter(None, map(_mark, file)):
-                    found.add((device >> 20, device & 0xFFFFF, inode))
+                    found.add(device << 64 | inode)
     return found
 
 
@@ -52,129 +77,166 @@ def _mark(line):
     return match and (int(match[1], 16), int(match[2], 16))
 
 
-def identity(found):
-    """Which file it is, whatever its name: (major and minor number of the file system, inode)."""
-    return os.major(found.st_dev), os.minor(found.st_dev), found.st_ino
+def look(tops, watched, seen=None):
+    """Look at each folder in some folders, and at these themselves; another file system is one of its own.
 
-
-def folders(tops):
-    """Each folder in some folders, and these themselves; nothing on another file system, which is one of its own.
+    In those that are new, or not watched, clamd is asked about each file, and what it finds is said.
 
     :param list tops: paths.
-    :return: dict: path by identity.
+    :param set watched: see C(marks).
+    :param set seen: C(there) of the look before; None: none is new.
+    :return: Seen
     """
-    found, left = {}, []
+    found = Seen(set(), 0, {}, [])
+    count, end = 0, time.monotonic() + TELL_SECONDS
     for top in tops:
         with contextlib.suppress(OSError):  # a mount that is gone
-            left.append((top, os.stat(top, follow_symlinks=False)))
-    while left:
-        path, about = left.pop()
-        if identity(about) in found:
-            continue
-        with contextlib.suppress(OSError), _opened(path, about) as descriptor, os.scandir(descriptor) as entries:
-            found[identity(about)] = path
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    if entry.is_dir(follow_symlinks=False):
-                        below = entry.stat(follow_symlinks=False)
-                        if below.st_dev == about.st_dev:
-                            left.append((os.path.join(path, entry.name), below))
-    return found
+            for descriptor, path, device in _folders(top, found.unseen):
+                one = _identity(device, descriptor)
+                count += 1
+                if one not in watched:
+                    found.gone.setdefault(one, path if len(found.gone) < MOST_NAMED else "")
+                asked = one in watched and (seen is None or one in seen)
+                if asked or _tell(descriptor, path, end):
+                    found.there.add(one)
+                if count >= MOST_FOLDERS:
+                    found.unseen.append("more than %d folders" % MOST_FOLDERS)
+                    return found._replace(count=count)
+    return found._replace(count=count)
 
 
-@contextlib.contextmanager
-def _opened(path, about):
-    """A folder, if it still is the one that was seen: an account may put a symlink in the place of its own."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _folders(top, unseen):
+    """Open each folder: tuples of a descriptor, which is closed afterwards, the path, and the number of the file system
+    as the kernel itself has it (a Btrfs tells others; its subvolumes are left out here)."""
+    opened = []
     try:
-        if identity(os.fstat(descriptor)) != identity(about):
-            raise FileNotFoundError(path)
-        yield descriptor
+        opened.append((os.open(top, _FOLDER), top, None))
+        device, own = _device_of(opened[0][0]), os.fstat(opened[0][0]).st_dev
+        while opened:
+            descriptor, path, names = opened[-1]
+            if names is None:
+                yield descriptor, path, device
+                names = _names_of_folders(descriptor)
+                opened[-1] = (descriptor, path, names)
+            if not names:
+                os.close(opened.pop()[0])
+                continue
+            name = names.pop()
+            with contextlib.suppress(OSError):  # gone by now, or somebody else's file system
+                # Before it is opened, which would mount what is mounted when somebody comes along.
+                if os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_dev != own:
+                    continue
+                if len(opened) >= MOST_OPEN:
+                    unseen.append("deeper than %d folders: %s" % (MOST_OPEN, path[:200]))
+                    continue
+                opened.append((os.open(name, _FOLDER, dir_fd=descriptor), os.path.join(path, name), None))
     finally:
-        os.close(descriptor)
+        for descriptor, _path, _names in opened:
+            os.close(descriptor)
 
 
-def lost(there, process, watched):
-    """The folders that a process should watch and does not, once it had time to come behind.
+def _names_of_folders(descriptor):
+    with contextlib.suppress(OSError), os.scandir(descriptor) as entries:
+        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return []
 
-    :param dict there: all folders: path by identity.
-    :param set watched: what it watched just before these were there, see C(marks).
-    :return: dict: path by identity.
+
+def _device_of(descriptor):
+    """The number of the file system on which an open file lies, as the kernel itself has it (proc_pid_mountinfo(5))."""
+    with open("/proc/self/fdinfo/%d" % descriptor, encoding="ascii") as file:
+        mount = next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        numbers = next(line.split()[2] for line in file if line.startswith(mount + " "))
+    major, minor = map(int, numbers.split(":"))
+    return major << 20 | minor
+
+
+def _identity(device, descriptor):
+    return device << 64 | os.fstat(descriptor).st_ino
+
+
+def _tell(folder, path, end):
+    """Say what is infected in a folder in the words of ClamAV's scanners, as watch.py reads them.
+
+    :return: bool: clamd was asked about all that is there.
     """
-    gone = {one: path for one, path in there.items() if one not in watched}
-    if gone:
-        time.sleep(GRACE_SECONDS)
-        watched = marks(process)
-        gone = {one: path for one, path in gone.items() if one not in watched and _is_there(one, path)}
-    return gone
-
-
-def _is_there(one, path):
-    with contextlib.suppress(OSError):
-        return identity(os.stat(path, follow_symlinks=False)) == one
-    return False
-
-
-def infected(path):
-    """The files in a folder in which clamd finds something: tuples of path and signature."""
-    with contextlib.suppress(OSError), os.scandir(path) as entries:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
+            if time.monotonic() > end:
+                return False
             # One that can't be looked at hides no other.
-            with contextlib.suppress(OSError, clamd.ClamdError), _file(entry.path) as descriptor:
-                signature = clamd.scan_open_file(descriptor)
-                if signature:
-                    yield entry.path, signature
+            with contextlib.suppress(OSError, clamd.ClamdError):
+                signature = _found_in(entry.name, folder, end)
+                # What has a line feed in its name would be two sentences: nobody can read it once it is watched.
+                if signature and "\n" not in path + entry.name:
+                    said = "%s: %s FOUND\n" % (os.path.join(path, entry.name), signature)
+                    sys.stderr.buffer.write(os.fsencode(said))
+                    sys.stderr.buffer.flush()
+    return True
 
 
-@contextlib.contextmanager
-def _file(path):
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def _found_in(name, folder, end):
+    descriptor = os.open(name, _FILE, dir_fd=folder)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileNotFoundError(path)
-        yield descriptor
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return clamd.scan_open_file(descriptor, max(1, end - time.monotonic()))
     finally:
         os.close(descriptor)
+    return None
 
 
 def until_lost(tops, last):
     """Look again and again, until there are folders for whose sake the watch is to be started anew.
 
-    What lies in a new folder is looked at here, too: it may have been written before the watch began.
-
     :param tops: function that gives the folders of which the watch was told: list of paths.
     :param str last: that of them of which the watch takes notice last.
-    :return: list: the paths that are lost.
+    :return: str: which they are, as a sentence.
     """
-    tried, seen = _read().get("tried", {}), None
+    seen, before = None, (0, {})
     while True:
-        began, process = time.monotonic(), _process()
+        worked, process = time.process_time(), _process()
         watched = marks(process)
         if not _has_begun(watched, last):
             time.sleep(_STARTS_SECONDS)
             continue
-        there = folders(tops())
-        gone = lost(there, process, watched)
-        for one, path in there.items():
-            if one in gone or (seen is not None and one not in seen):
-                _tell(path)
-        if gone and _process() != process:
-            continue
-        seen, now = set(there), time.time()
-        tried = {key: when for key, when in tried.items() if now - when < AGAIN_SECONDS}
-        keys = {"%d:%d:%d %s" % (*one, path): path for one, path in gone.items()}
-        helps = [path for key, path in keys.items() if key not in tried]
-        in_vain = sorted(path for key, path in keys.items() if key in tried)
-        tried.update((key, now) for key in keys if key not in tried)
-        pause = max(PAUSE_SECONDS, SHARE * (time.monotonic() - began))
-        _write({"unwatched": in_vain, "tried": tried, "due": now + pause})
-        if helps:
-            return helps
+        found = look(tops(), watched, seen)
+        # Not those of which it may still hear: it has had the time between two looks.
+        lost = {one: path for one, path in found.gone.items() if before[0] == process and one in before[1]}
+        seen, before = found.there, (process, found.gone)
+        pause = min(MOST_PAUSE_SECONDS, max(PAUSE_SECONDS, SHARE * (time.process_time() - worked)))
+        if _judged(found, lost, pause):
+            return _named(lost)[0]
         time.sleep(pause)
 
 
+def _judged(found, lost, pause):
+    """Note what a look found, and say whether the watch is to be started anew."""
+    now = time.time()
+    starts = [one for one in _read().get("starts", []) if 0 <= now - one < HOUR]
+    named = found.unseen[:MOST_NAMED]
+    with open(MOST_WATCHES, encoding="ascii") as file:
+        most = int(file.read())
+    gap = min(MOST_GAP_SECONDS, FIRST_GAP_SECONDS * 2 ** len(starts))
+    helps = bool(lost) and found.count < 0.9 * most and (not starts or now - starts[-1] >= gap)
+    if lost and not helps:
+        named += _named(lost)
+    if found.count >= 0.9 * most:
+        named.append("%d folders: fs.inotify.max_user_watches is %d" % (found.count, most))
+    # A full disk keeps nobody from being watched; where it lasts it is said that nobody has looked.
+    with contextlib.suppress(OSError):
+        _write({"unwatched": named, "starts": [*starts, now] if helps else starts, "due": now + pause})
+    return helps
+
+
+def _named(lost):
+    """Some of many, so that nobody fills a report with them."""
+    paths = sorted(path[:200] for path in lost.values() if path)
+    more = len(lost) - len(paths)
+    return paths + (["and %d more" % more] if more else [])
+
+
 def in_vain():
-    """The folders that are not watched though the watch was started anew for their sake: list of paths.
+    """What is not watched though the watch was started anew for its sake: list of paths and sentences.
 
     Where nobody has looked for long, that is said in their stead.
     """
@@ -184,21 +246,18 @@ def in_vain():
     return found.get("unwatched", [])
 
 
-def _tell(path):
-    """Say what is infected in a folder in the words of ClamAV's scanners, as watch.py reads them."""
-    for file, signature in infected(path):
-        sys.stderr.buffer.write(b"%s: %s FOUND\n" % (os.fsencode(file), signature.encode()))
-        sys.stderr.buffer.flush()
-
-
 def _process():
     return int(processes.run(["systemctl", "show", "--property=MainPID", "--value", WATCH]).stdout or 0)
 
 
 def _has_begun(watched, last):
     """Whether the watch runs, and has marked all that it was told."""
-    with contextlib.suppress(FileNotFoundError):
-        return identity(os.stat(last)) in watched
+    with contextlib.suppress(OSError):
+        descriptor = os.open(last, _FOLDER)
+        try:
+            return _identity(_device_of(descriptor), descriptor) in watched
+        finally:
+            os.close(descriptor)
     return False
 
 

@@ -21,10 +21,12 @@ _FOUND = re.compile(r"(?P<path>/.*): (?P<signature>[^ ]+) FOUND", re.DOTALL)
 _SEEN_AT_MOST = 1000
 
 
-def run(spared):
+def run(spared, looked_at):
     """Follow the journal for ever.
 
     :param list spared: folders from which nothing is ever taken away, such as the record store.
+    :param list looked_at: folders that are watched or scanned: from others nothing is taken away either, and no word
+        said. An account may lead a scanner there, by a symlink, or by a name with a line feed.
     """
     seen = {}
     cursor = _read_cursor()
@@ -35,7 +37,7 @@ def run(spared):
         entry = json.loads(line)
         path = found_in(entry.get("MESSAGE"))
         if path:
-            _handle(path, spared, seen)
+            _handle(path, spared, looked_at, seen)
         _write_cursor(entry["__CURSOR"])
 
 
@@ -50,7 +52,7 @@ def found_in(message):
     return match["path"] if match else None
 
 
-def _handle(path, spared, seen):
+def _handle(path, spared, looked_at, seen):
     """Take one file away. What the journal says of it is only a hint: it is opened once, and looked at again."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -63,6 +65,8 @@ def _handle(path, spared, seen):
         if not stat.S_ISREG(found.st_mode) or not found.st_nlink:  # no file, or one that is gone by now
             return
         real = os.readlink("/proc/self/fd/%d" % descriptor)
+        if not any(_is_in(real, folder) for folder in (*looked_at, *spared)):
+            return
         signature = clamd.scan_open_file(descriptor)
         if signature is None:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from ansible_collections.order82.baseline.plugins.module_utils.antivirus import watch
 from ansible_collections.order82.baseline.plugins.module_utils.antivirus.trial import is_self_test
 from ansible_collections.order82.baseline.plugins.module_utils.antivirus.trial import test_file as the_file
 from ansible_collections.order82.baseline.plugins.module_utils.antivirus.watch import found_in
@@ -31,3 +32,17 @@ def test_a_virus_with_the_name_of_a_self_test_is_still_one():
     assert is_self_test("/srv/.order82-self-test-1", own)
     assert not is_self_test("/srv/.order82-self-test-1", "0" * 64)
     assert not is_self_test("/srv/eicar.com", own)
+
+
+def test_nothing_is_taken_from_where_nobody_looks(tmp_path, monkeypatch):
+    """A mailbox, say, to which an account has a symlink in the place of a folder of its own."""
+    for name in ("home/own", "mail"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_text("infected")
+    (tmp_path / "home/link").symlink_to(tmp_path / "mail")
+    taken = []
+    monkeypatch.setattr(watch.clamd, "scan_open_file", lambda _descriptor: "Sig")
+    monkeypatch.setattr(watch, "_take", lambda _descriptor, about, _spared, _seen: taken.append(about["path"]))
+    for path in ("home/link/file", "mail/file", "home/own/file"):
+        watch._handle(str(tmp_path / path), ["/srv/records"], [str(tmp_path / "home")], {})
+    assert taken == [str(tmp_path / "home/own/file")]
