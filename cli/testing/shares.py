@@ -10,7 +10,7 @@ from pathlib import Path
 GROUPS = Path("/sys/fs/cgroup/cpu")
 """Where cgroups v1 share processors. What a step starts stays in the step's group, the hosts of its lab too."""
 LONGEST, OTHERS = 3072, 1024
-"""The shares of the step for which all others wait in the end, and of each other (cpu.shares).
+"""The shares of the two steps for which all others wait in the end, and of each other (cpu.shares).
 
 Four tests of a lab that take 11 s alone took 36 s beside four busy sessions without groups, and 17 s with these.
 """

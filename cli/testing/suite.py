@@ -101,7 +101,7 @@ def scenario(name: str) -> Step:
     # A host that shares two cores with a dozen others takes its time to answer.
     env = ansible_environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "ANSIBLE_TIMEOUT": "60"}
     command = ["molecule", "test", "-s", name]
-    return Step(f"molecule {name}", command, counted=as_scenario, env=env, longest=name == LONGEST[0])
+    return Step(f"molecule {name}", command, counted=as_scenario, env=env, longest=name in LONGEST[:2])
 
 
 def take_down(names: Iterable[str]) -> None:
