@@ -20,6 +20,8 @@ ALLOWED = "/var/lib/clamav/order82.sfp"
 """Files that were given back (ClamAV's format: sha256:size:name)."""
 FOLDERS = "/run/order82-antivirus-watch/folders"
 """What the watch (clamonacc) was told when it started, a folder a line."""
+LEFT_OUT = "/run/order82-antivirus-watch/left-out"
+"""And which below them it leaves out: with these it would give up the whole folder."""
 ANSWER = "/run/order82-antivirus-watch/answer/file"
 """A file of ours that is watched as those of all are: while it can't be opened, no other can."""
 HOUR = 3600
@@ -120,6 +122,8 @@ def command_folders(arguments):
         file.write("Opened every few seconds, to see that the watch over files answers.\n")
     with open(FOLDERS, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.writelines(folder + "\n" for folder in dict.fromkeys(folders) if "\n" not in folder)
+    with open(LEFT_OUT, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.writelines(folder + "\n" for folder in unwatched.too_long(folders) if "\n" not in folder)
     return {"folders": folders}, "", 0
 
 

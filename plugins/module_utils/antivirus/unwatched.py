@@ -32,8 +32,9 @@ SHARE = 20
 TELL_SECONDS = 10
 """For so long of a look clamd is asked about files; the next one goes on."""
 MOST_FOLDERS = 1_000_000
-MOST_OPEN = 2000
-"""So many folders deep (LimitNOFILE= is more)."""
+LONGEST_PATH = 3500
+"""In bytes. With a longer one (PATH_MAX is 4096) clamonacc gives up all of a watched folder when it starts: so whoever
+starts it leaves such folders out (C(too_long)), and nobody starts it anew for their sake."""
 FIRST_GAP_SECONDS, MOST_GAP_SECONDS = 20, 600
 """Between two starts of the watch: twice as long each time, for an hour."""
 HOUR = 3600
@@ -88,10 +89,10 @@ def look(tops, watched, seen=None):
     :return: Seen
     """
     found = Seen(set(), 0, {}, [])
-    count, end = 0, time.monotonic() + TELL_SECONDS
+    count, end, long = 0, time.monotonic() + TELL_SECONDS, []
     for top in tops:
         with contextlib.suppress(OSError):  # a mount that is gone
-            for descriptor, path, device in _folders(top, found.unseen):
+            for descriptor, path, device in _folders(top, long):
                 one = _identity(device, descriptor)
                 count += 1
                 if one not in watched:
@@ -102,12 +103,26 @@ def look(tops, watched, seen=None):
                 if count >= MOST_FOLDERS:
                     found.unseen.append("more than %d folders" % MOST_FOLDERS)
                     return found._replace(count=count)
+    found.unseen.extend("too long a path: %s" % path[:200] for path in long[:MOST_NAMED])
     return found._replace(count=count)
 
 
-def _folders(top, unseen):
+def too_long(tops):
+    """The folders below some that are not to be watched: list of paths; what is below them is none of it."""
+    found = []
+    for top in tops:
+        with contextlib.suppress(OSError):
+            for _folder in _folders(top, found):
+                pass
+    return found
+
+
+def _folders(top, long):
     """Open each folder: tuples of a descriptor, which is closed afterwards, the path, and the number of the file system
-    as the kernel itself has it (a Btrfs tells others; its subvolumes are left out here)."""
+    as the kernel itself has it (a Btrfs tells others; its subvolumes are left out here).
+
+    :param list long: is added to, by the path of each that has too long a path.
+    """
     opened = []
     try:
         opened.append((os.open(top, _FOLDER), top, None))
@@ -126,10 +141,11 @@ def _folders(top, unseen):
                 # Before it is opened, which would mount what is mounted when somebody comes along.
                 if os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_dev != own:
                     continue
-                if len(opened) >= MOST_OPEN:
-                    unseen.append("deeper than %d folders: %s" % (MOST_OPEN, path[:200]))
+                below = os.path.join(path, name)
+                if len(os.fsencode(below)) > LONGEST_PATH:
+                    long.append(below)
                     continue
-                opened.append((os.open(name, _FOLDER, dir_fd=descriptor), os.path.join(path, name), None))
+                opened.append((os.open(name, _FOLDER, dir_fd=descriptor), below, None))
     finally:
         for descriptor, _path, _names in opened:
             os.close(descriptor)

@@ -101,6 +101,7 @@ def told(tmp_path, monkeypatch, mounts):
     below = trial.mounts_below
     monkeypatch.setattr(commands, "ANSWER", str(tmp_path / "answer" / "file"))
     monkeypatch.setattr(commands, "FOLDERS", str(tmp_path / "folders"))
+    monkeypatch.setattr(commands, "LEFT_OUT", str(tmp_path / "left-out"))
     monkeypatch.setattr(commands, "_settings", lambda: {"watched": ["/srv", "/srv/www"]})
     monkeypatch.setattr(trial, "mounts_below", lambda folders: below(folders, mounts))
     return tmp_path / "folders"

@@ -190,12 +190,13 @@ def test_a_start_that_would_end_the_watch_for_all_is_none(tree, watch, looking, 
 
 
 def test_neither_depth_nor_number_costs_more_than_it_may(tree, monkeypatch):
-    monkeypatch.setattr(unwatched, "MOST_OPEN", 3)
-    (tree / "top/a/b/c").mkdir()
+    (tree / "top/a/b/c/d").mkdir(parents=True)
+    monkeypatch.setattr(unwatched, "LONGEST_PATH", len(str(tree / "top/a/b")))
     for number in range(50):
         (tree / f"top/{number}").mkdir()
     found = unwatched.look([str(tree / "top")], set())
-    assert found.unseen == [f"deeper than 3 folders: {tree}/top/a/b"]
+    assert found.unseen == [f"too long a path: {tree}/top/a/b/c"]
+    assert unwatched.too_long([str(tree / "top")]) == [f"{tree}/top/a/b/c"]
     assert len(found.gone) == 53
     assert unwatched._named(found.gone)[-1] == "and 33 more"
     monkeypatch.setattr(unwatched, "MOST_FOLDERS", 10)
