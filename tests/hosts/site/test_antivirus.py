@@ -272,6 +272,35 @@ def test_a_folder_that_the_watch_lost_is_looked_at_and_watched(lab: Lab, mark: s
     lab.green("web")
 
 
+DEEP = """
+import os, sys
+os.mkdir(sys.argv[1])
+os.chdir(sys.argv[1])
+for _each in range(250):
+    os.mkdir('x' * 20)
+    os.chdir('x' * 20)
+"""
+
+
+def test_a_folder_with_too_long_a_path_costs_no_other_its_watch(lab: Lab, mark: str) -> None:
+    """Above 4,096 bytes clamonacc gives up all of the watched folder, when it is started anew."""
+    deep = f"/srv/www/{mark}"
+    drift = Drift(
+        {
+            "web": f"{AS_USER} python3 -c {shlex.quote(DEEP)} {deep}; systemctl restart clamav-clamonacc; "
+            "timeout 60 sh -c 'until order82 antivirus test; do sleep 0.3; done'"
+        },
+        {"web": f"rm -r {deep}"},
+        {"web": {"antivirus.detects"}},
+    )
+    with broken(lab, drift):
+        lab.sees(drift)
+        with lab.still("web", "order82-antivirus"):
+            lab.do("web", f"{WRITE_TEST_FILE} >{deep}.txt")
+            assert "not permitted" in lab.host("web").run(f"cat {deep}.txt").stderr
+        is_quarantined(lab, "web", f"{deep}.txt")
+
+
 def test_a_mount_below_a_watched_folder_is_watched(lab: Lab) -> None:
     disk = "/srv/www/disk"
     drift = Drift(
