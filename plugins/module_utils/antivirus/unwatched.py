@@ -42,6 +42,8 @@ LATE_SECONDS = 600
 MOST_NAMED = 20
 MOST_WATCHES = "/proc/sys/fs/inotify/max_user_watches"
 """With more folders clamonacc ends as soon as it starts, and then watches none at all."""
+MOST_LONG = 10_000
+"""So many are left out."""
 _STARTS_SECONDS = 1
 _MARK = re.compile(r"fanotify ino:([0-9a-f]+) sdev:([0-9a-f]+) ")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -143,7 +145,7 @@ def _folders(top, long):
                     continue
                 below = os.path.join(path, name)
                 if len(os.fsencode(below)) > LONGEST_PATH:
-                    long.append(below)
+                    long += [below] if len(long) < MOST_LONG else []
                     continue
                 opened.append((os.open(name, _FOLDER, dir_fd=descriptor), below, None))
     finally:
@@ -160,9 +162,10 @@ def _names_of_folders(descriptor):
 def _device_of(descriptor):
     """The number of the file system on which an open file lies, as the kernel itself has it (proc_pid_mountinfo(5))."""
     with open("/proc/self/fdinfo/%d" % descriptor, encoding="ascii") as file:
-        mount = next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+        mount = next((line.split()[1] for line in file if line.startswith("mnt_id:")), "none")
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        numbers = next(line.split()[2] for line in file if line.startswith(mount + " "))
+        # One that was unmounted while it was open is none of them.
+        numbers = next((line.split()[2] for line in file if line.startswith(mount + " ")), "0:0")
     major, minor = map(int, numbers.split(":"))
     return major << 20 | minor
 
