@@ -58,7 +58,8 @@ def test_bans_come_back_where_debians_unit_flushes_all_tables(lab: Lab, host: st
 
 def test_bans_that_the_kernel_does_not_have_are_seen_by_the_inspection(lab: Lab, stranger: str) -> None:
     """On one host the table is gone, on the other what made its sets count."""
-    ban = f"fail2ban-client set sshd banip {stranger}; until nft list table inet f2b-table | grep -q {stranger}; do sleep 0.1; done; "
+    there = f"until nft list table inet f2b-table | grep -q {stranger}; do sleep 0.1; done"
+    ban = f"fail2ban-client set sshd banip {stranger} && timeout {HANG} sh -c '{there}' && "
     drift = Drift(
         {
             "web": ban + "nft delete table inet f2b-table",
