@@ -20,11 +20,14 @@ from . import clamd
 _BACKWARDS = b"*H+H$!ELIF-TSET-SURIVITNA-DRADNATS-RACIE$}7)CC7)^P(45XZP\\4[PA@%P!O5X"
 """The test file of https://www.eicar.org, read from its end, so that no scanner finds it in this program."""
 PREFIX = ".order82-self-test-"
-_UNREADABLE = (errno.EPERM, errno.EACCES, errno.ENOENT, errno.ELOOP)
+_REFUSED = (errno.EPERM, errno.EACCES)
+"""What it means not to be let in. A file that is gone was refused to nobody."""
 SECONDS = 3
 """How long a watched folder may take to refuse it."""
 ANSWER_SECONDS = 15
 """How long all of them may take to answer at all."""
+LEFT_SECONDS = 60
+"""A file of that age was left by a self-test that was ended before it could take it away."""
 ASK_SECONDS = 3
 """Between two questions whether the watch answers."""
 PATIENCE_SECONDS = 10
@@ -39,7 +42,7 @@ def test_file():
 
 
 def is_self_test(path, sha256):
-    """Whether a file that was found is only a self-test's."""
+    """Whether a file that was found is only a self-test's, which takes it away itself."""
     return os.path.basename(path).startswith(PREFIX) and sha256 == hashlib.sha256(test_file()).hexdigest()
 
 
@@ -156,7 +159,7 @@ def _try(folder, name):
             finally:
                 _unlink(name, descriptor)
     except (FileNotFoundError, StateError):
-        return _UNGUARDED  # no such folder, or not the one that was meant
+        return _UNGUARDED  # no such folder, or not the one that was meant, or somebody took the file away
     except OSError as error:
         return error.strerror or type(error).__name__
     return _GUARDED
@@ -173,7 +176,7 @@ def _readable(name, descriptor):
         with os.fdopen(handle, "rb") as file:
             file.read()
     except OSError as error:
-        if error.errno not in _UNREADABLE:
+        if error.errno not in _REFUSED:
             raise
         return False
     return True

@@ -30,6 +30,18 @@ def test_a_watch_that_does_not_answer_is_named_and_waited_for_no_longer(tmp_path
         os.waitpid(-1, os.WNOHANG)  # nobody is left of those who tried
 
 
+def test_a_file_that_was_taken_away_was_refused_to_nobody(tmp_path, monkeypatch):
+    """The quarantine of a scanner that looks at folders which it does not watch, or their owner, takes it away."""
+
+    def read_once(name: str, descriptor: int, readable=trial._readable) -> bool:
+        answer = readable(name, descriptor)
+        os.unlink(name, dir_fd=descriptor)
+        return answer
+
+    monkeypatch.setattr(trial, "_readable", read_once)
+    assert trial.tried([str(tmp_path)])["unguarded"] == [str(tmp_path)]
+
+
 def test_it_is_seen_when_a_watch_ceases_to_answer(tmp_path, monkeypatch, watch):
     monkeypatch.setattr(trial, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(trial, "ASK_SECONDS", 0.01)

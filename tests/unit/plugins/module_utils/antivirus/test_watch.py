@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.antivirus import watch
+from ansible_collections.order82.baseline.plugins.module_utils.antivirus import trial, watch
 from ansible_collections.order82.baseline.plugins.module_utils.antivirus.trial import is_self_test
 from ansible_collections.order82.baseline.plugins.module_utils.antivirus.trial import test_file as the_file
 from ansible_collections.order82.baseline.plugins.module_utils.antivirus.watch import found_in
@@ -32,6 +32,18 @@ def test_a_virus_with_the_name_of_a_self_test_is_still_one():
     assert is_self_test("/srv/.order82-self-test-1", own)
     assert not is_self_test("/srv/.order82-self-test-1", "0" * 64)
     assert not is_self_test("/srv/eicar.com", own)
+
+
+@pytest.mark.parametrize(("seconds", "stays"), [(0, True), (trial.LEFT_SECONDS + 1, False)])
+def test_what_a_self_test_left_is_taken_away_and_else_it_takes_its_file_away_itself(tmp_path, monkeypatch, seconds, stays):
+    """If the quarantine did, the self-test could not tell a file that is gone from one that nobody may read."""
+    file = tmp_path / (trial.PREFIX + "1")
+    file.write_bytes(the_file())
+    now = file.stat().st_ctime
+    monkeypatch.setattr(watch.clamd, "scan_open_file", lambda _descriptor: "Sig")
+    monkeypatch.setattr(watch.time, "time", lambda: now + seconds)
+    watch._handle(str(file), [], [str(tmp_path)], {})
+    assert file.exists() == stays
 
 
 def test_nothing_is_taken_from_where_nobody_looks(tmp_path, monkeypatch):
