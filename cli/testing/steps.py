@@ -31,7 +31,8 @@ WHY = re.compile(r"_{3,} .+ _{3,}$|\S+\.py:\d+: |E  ")
 
 @dataclass(frozen=True)
 class Took:
-    """What a step cost: seconds from its begin to its end, and seconds of CPU, without those of the lab's hosts."""
+    """What a step cost: seconds from its begin to its end, and seconds of CPU; those of a lab's hosts are in it where
+    groups of processes are counted (shares.Share.taken)."""
 
     step: str
     seconds: float
@@ -119,17 +120,18 @@ class Step:
         log.parent.mkdir(parents=True, exist_ok=True)
         env = os.environ | {"NO_COLOR": "1", "PY_COLORS": "0"} | self.env
         cpu: list[float] = []
-        with log.open("w") as file, share(self.name, self.longest) as words:
+        with log.open("w") as file, share(self.name, self.longest) as part:
             code = run(
-                [*words, *self.command],
+                [*part.words, *self.command],
                 ended=lambda pid: cpu.append(cpu_seconds(pid)),
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 env=env,
             ).returncode
+            taken = part.taken()
         output = log.read_text(errors="replace")
-        took = Took(self.name, time.monotonic() - begun, sum(cpu))
+        took = Took(self.name, time.monotonic() - begun, sum(cpu) if taken is None else taken)
         count = replace(self.counted(output, code), took=(took,))
         if count.failed:
             why = "".join(f"\n    {line}" for line in reason(output, self.notable))

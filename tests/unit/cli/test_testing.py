@@ -13,7 +13,7 @@ import pytest
 from cli.paths import CHECKOUT
 from cli.testing import steps
 from cli.testing.sanity import as_sanity, is_left_out
-from cli.testing.shares import GROUPS, share
+from cli.testing.shares import ACCOUNTS, GROUPS, share
 from cli.testing.steps import Count, Step, Took, as_one, as_pytest, as_scenario, listed, pytest_count, reason
 from cli.testing.suite import add_up, cost, longest_first, quick_steps, scenario_names
 
@@ -146,22 +146,36 @@ def test_the_longest_scenario_begins_first_and_none_is_left_out():
 @pytest.mark.parametrize(("longest", "shares"), [(True, "3072"), (False, "1024")])
 def test_what_a_step_starts_has_its_share_of_the_processors(longest: bool, shares: str) -> None:
     name = f"a test {os.getpid()}"
-    with share(name, longest) as words:
+    with share(name, longest) as part:
         group = GROUPS / f"order82-test-a-test-{os.getpid()}"
         assert (group / "cpu.shares").read_text().strip() == shares
         # Also in a session of its own, as each service of a host is.
         done = subprocess.run(
-            [*words, "setsid", "cat", "/proc/self/cgroup"], capture_output=True, text=True, check=True
+            [*part.words, "setsid", "cat", "/proc/self/cgroup"], capture_output=True, text=True, check=True
         )
         assert f":cpu:/{group.name}\n" in done.stdout
     assert not group.exists()
 
 
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not (ACCOUNTS / "cpuacct.usage").exists(), reason="needs root and cgroups v1 that count"
+)
+def test_what_a_step_takes_is_counted_whoever_waited_for_it() -> None:
+    with share(f"a test {os.getpid()}", longest=False) as part:
+        before = part.taken()
+        busy = "import os\nos.fork() or [os.setsid(), sum(range(20_000_000))]"
+        # Nobody waits for the child: its parent ends at once, and its output ends with it.
+        subprocess.run([*part.words, sys.executable, "-c", busy], stdout=subprocess.PIPE, check=True)
+        assert before is not None
+        assert (part.taken() or 0) - before > 0.1
+
+
 def test_where_there_are_no_groups_the_others_are_nice(tmp_path: Path) -> None:
-    with share("a test", True, tmp_path) as words:
-        assert words == []
-    with share("a test", False, tmp_path) as words:
-        done = subprocess.run([*words, "nice"], capture_output=True, text=True, check=True)
+    with share("a test", True, tmp_path, tmp_path) as part:
+        assert part.words == ()
+        assert part.taken() is None
+    with share("a test", False, tmp_path, tmp_path) as part:
+        done = subprocess.run([*part.words, "nice"], capture_output=True, text=True, check=True)
     assert int(done.stdout) >= 3
     assert list(tmp_path.iterdir()) == []
 
