@@ -55,14 +55,13 @@ def test_without_the_engine_packets_go_on_and_the_inspection_sees_it(lab: Lab, s
 
 
 def test_the_way_through_the_engine_comes_back_where_debians_unit_flushes_all_tables(lab: Lab) -> None:
-    lab.do("server1", "systemctl start nftables; systemctl reload order82-nat order82-ids-inline")
     try:
-        for word in ("reload", "restart"):
-            lab.do("server1", f"systemctl {word} nftables")
+        for words in ("start", "reload", "restart", "stop nftables; systemctl start"):
+            lab.do("server1", f"systemctl {words} nftables")
             until(
                 HANG,
                 lambda: lab.host("server1").run("nft list table inet order82-ids-inline").rc == 0,
-                f"it after a {word}",
+                f"it after {words}",
             )
     finally:
         lab.do("server1", "systemctl stop nftables; systemctl start order82-nat order82-ids-inline")

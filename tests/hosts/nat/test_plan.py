@@ -120,11 +120,12 @@ def test_rules_of_others_stay(lab: Lab, gateways: dict[str, Gateway]) -> None:
 def test_rules_come_back_after_others_flushed_all(lab: Lab, gateways: dict[str, Gateway], mark: str) -> None:
     """Debian's nftables.service, which loads an administrator's own rules, first takes away whatever there is."""
     gateway = gateways["gateway2"]
-    lab.do(gateway.name, "systemctl start nftables; nft list table ip order82_nat", ok=(1,))
-    lab.do(gateway.name, RELOAD)
     try:
-        for number, word in enumerate(("restart", "reload")):
-            lab.do(gateway.name, f"systemctl {word} nftables")
+        for number, words in enumerate(("start", "restart", "reload", "stop nftables; systemctl start")):
+            lab.do(gateway.name, f"systemctl {words} nftables")
+            until(
+                HANG, lambda: lab.host(gateway.name).run("nft list table ip order82_nat").rc == 0, f"it after {words}"
+            )
             flows = send(lab, gateway, f"{mark}-{number}", 30, ["100.64.4.1", "100.64.4.2"])
             assert [flow for flow in flows if gateway.owner(flow.public, flow.public_port) != flow.inside] == []
     finally:
