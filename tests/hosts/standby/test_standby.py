@@ -93,20 +93,28 @@ def wrong(
     ]
 
 
+def all_right(
+    lab: Lab, collector: str, tmp_path: Path, moments: dict[str, tuple[str, int, float]], gap_of: str = ""
+) -> bool:
+    """Whether it answers all rightly: it is asked of a few until those are, since a thousand answers take it seconds."""
+    few = dict(list(moments.items())[:: len(moments) // 10])
+    return not wrong(lab, collector, tmp_path, few, gap_of) and not wrong(lab, collector, tmp_path, moments, gap_of)
+
+
 def test_the_active_gateway_is_killed_and_a_thousand_connections_live(lab: Lab, held: Held, tmp_path: Path) -> None:
     first = active(lab)
     [second] = set(PAIR) - {first}
     before = held.seen(lab, "")
     assert len(before) == COUNT
     # What is younger than a look of the recorder dies with its gateway.
-    until(HANG, lambda: not wrong(lab, second, tmp_path, before), "a record of each before the end")
+    until(HANG, lambda: all_right(lab, second, tmp_path, before), "a record of each before the end")
     podman(lab, "kill --signal=KILL", first)
     try:
         assert held.answers(lab, "-after") == COUNT
         after = held.seen(lab, "-after")
         assert {word: place[:2] for word, place in after.items()} == {word: place[:2] for word, place in before.items()}
         assert standing(lab, second)["state"] == "active"
-        until(HANG, lambda: not wrong(lab, second, tmp_path, after, gap_of=first), "the right answer to each, after")
+        until(HANG, lambda: all_right(lab, second, tmp_path, after, gap_of=first), "the right answer to each, after")
         assert not wrong(lab, second, tmp_path, before)
     finally:
         podman(lab, "start", first)
@@ -114,7 +122,7 @@ def test_the_active_gateway_is_killed_and_a_thousand_connections_live(lab: Lab, 
     assert held.answers(lab, "-later") == COUNT
     later = held.seen(lab, "-later")
     for collector in PAIR:
-        until(HANG, lambda at=collector: not wrong(lab, at, tmp_path, later), f"the answers of {collector}, later")
+        until(HANG, lambda at=collector: all_right(lab, at, tmp_path, later), f"the answers of {collector}, later")
     # What the one that was away did not hear came from the senders' journals.
     assert not wrong(lab, first, tmp_path, before)
     assert not wrong(lab, first, tmp_path, after, gap_of=first)
