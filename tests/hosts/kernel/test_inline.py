@@ -57,7 +57,7 @@ def test_without_the_engine_packets_go_on_and_the_inspection_sees_it(lab: Lab, s
 def test_the_way_through_the_engine_comes_back_where_debians_unit_flushes_all_tables(lab: Lab) -> None:
     try:
         for words in ("start", "reload", "restart", "stop nftables; systemctl start"):
-            lab.do("server1", f"systemctl {words} nftables")
+            lab.do("server1", f"systemctl reset-failed nftables; systemctl {words} nftables")
             until(
                 HANG,
                 lambda: lab.host("server1").run("nft list table inet order82-ids-inline").rc == 0,

@@ -122,7 +122,7 @@ def test_rules_come_back_after_others_flushed_all(lab: Lab, gateways: dict[str, 
     gateway = gateways["gateway2"]
     try:
         for number, words in enumerate(("start", "restart", "reload", "stop nftables; systemctl start")):
-            lab.do(gateway.name, f"systemctl {words} nftables")
+            lab.do(gateway.name, f"systemctl reset-failed nftables; systemctl {words} nftables")
             until(
                 HANG, lambda: lab.host(gateway.name).run("nft list table ip order82_nat").rc == 0, f"it after {words}"
             )
