@@ -35,7 +35,9 @@ def test_a_virus_with_the_name_of_a_self_test_is_still_one():
 
 
 @pytest.mark.parametrize(("seconds", "stays"), [(0, True), (trial.LEFT_SECONDS + 1, False)])
-def test_what_a_self_test_left_is_taken_away_and_else_it_takes_its_file_away_itself(tmp_path, monkeypatch, seconds, stays):
+def test_what_a_self_test_left_is_taken_away_and_else_it_takes_its_file_away_itself(
+    tmp_path, monkeypatch, seconds, stays
+):
     """If the quarantine did, the self-test could not tell a file that is gone from one that nobody may read."""
     file = tmp_path / (trial.PREFIX + "1")
     file.write_bytes(the_file())
