@@ -81,6 +81,17 @@ def opened(store, *names):
         os.close(fd)
 
 
+@contextlib.contextmanager
+def alone(store):
+    """Nobody else seals, purges or holds days within it, for the C(with) statement: the timer waits for a person."""
+    fd = os.open(store, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 def opened_files(folder):
     """Open the record files in an open folder, one after the other: pairs of name, sorted, and descriptor."""
     for name in sorted(os.listdir(folder)):
