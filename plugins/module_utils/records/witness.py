@@ -25,6 +25,7 @@ SEEN = "/run/order82-records/seals.json"
 SILENT_DAYS = 2
 NOTHING = "nothing"
 _DAYS_IN_ONE = 80  # so that a record is not marked as long
+_MOST_HASHES, _MOST_KEYS = 4, 100  # of a day, of a collector: more say nothing more
 _HASH, _DAY, _CLASS = "[0-9a-f]{64}", r"\d{4}-\d{2}-\d{2}", "[a-z_]{1,40}"
 _SEALED = re.compile(
     "sealed (?P<record_class>%s) (?P<day>%s) (?P<hash>%s) before (?P<before>%s|first) .*"
@@ -122,29 +123,40 @@ def heard(settings, collector, now, whole=False):
     :return: Heard.
     """
     today = record_store.today(now)
-    hashes, before, last, purged, known, spoke = {}, {}, {}, set(), [], None
+    first = str(today - datetime.timedelta(days=settings.retention_days + 1))
+    found, spoke = Heard({}, {}, {}, set(), [], words.first_day(settings, collector), None), None
     for filed, message in words.said(settings, collector, _SIGN, today, whole):
-        one, several = _SEALED.fullmatch(message), _SEALS.fullmatch(message)
-        gone, key = _PURGED.fullmatch(message), _KEY.fullmatch(message)
-        if one:
-            place = one["record_class"], one["day"]
-            hashes.setdefault(place, {}).setdefault(one["hash"], filed)
-            before.setdefault(place, one["before"])
-            last.setdefault(place[0], set()).add(place[1])
-        elif several:
-            spoke = filed
-            days = last.setdefault(several["record_class"], set())
-            if several["part"] == "1":
-                days.clear()
-            pairs = several["days"].split(" ")
-            for day, digest in zip(pairs[::2], pairs[1::2]):
-                days.add(day)
-                hashes.setdefault((several["record_class"], day), {}).setdefault(digest, filed)
-        elif gone and _is_over(gone["day"], filed):
-            purged.add((gone["record_class"], gone["day"]))
-        elif key and key[1] not in known:
-            known.append(key[1])
-    return Heard(hashes, before, last, purged, known, words.first_day(settings, collector), spoke)
+        said = next(filter(None, (pattern.fullmatch(message) for pattern in (_SEALED, _SEALS, _PURGED))), None)
+        if said is None:
+            key = _KEY.fullmatch(message)
+            if key and key[1] not in found.keys and len(found.keys) < _MOST_KEYS:
+                found.keys.append(key[1])
+        elif said["record_class"] in settings.classes:  # who lies has no more to say than who does not
+            spoke = filed if said.re is _SEALS else spoke
+            _take(found, said, filed, (first, str(today)))
+    return found._replace(spoke=spoke)
+
+
+def _take(found, said, filed, span):
+    record_class, pairs = said["record_class"], []
+    if said.re is _SEALED:
+        pairs = [(said["day"], said["hash"])]
+    elif said.re is _PURGED:
+        if span[0] <= said["day"] and _is_over(said["day"], filed):
+            found.purged.add((record_class, said["day"]))
+    else:
+        texts = said["days"].split(" ")
+        pairs = list(zip(texts[::2], texts[1::2]))
+        if said["part"] == "1":
+            found.last[record_class] = set()
+    for day, digest in pairs:
+        if span[0] <= day <= span[1]:
+            found.last.setdefault(record_class, set()).add(day)
+            hashes = found.hashes.setdefault((record_class, day), {})
+            if len(hashes) < _MOST_HASHES:
+                hashes.setdefault(digest, filed)
+            if said.re is _SEALED:
+                found.before.setdefault((record_class, day), said["before"])
 
 
 def contradictions(settings, said, now):
@@ -156,6 +168,9 @@ def contradictions(settings, said, now):
     # The last day may be going this minute, by a clock that is a little ahead of this one.
     first = str(record_store.today(now) - datetime.timedelta(days=settings.retention_days - 1))
     found = []
+    known = {}
+    for (record_class, _day), digests in said.hashes.items():
+        known.setdefault(record_class, set()).update(digests)
     for (record_class, day), digests in said.hashes.items():
         if len(digests) > 1:
             times = ", then ".join("%s on %s" % (digest, filed) for digest, filed in digests.items())
@@ -163,20 +178,18 @@ def contradictions(settings, said, now):
         has = said.last.get(record_class)
         if has is not None and day not in has and day >= first and (record_class, day) not in said.purged:
             found.append((record_class, day, "it had sealed this day, and has it no more"))
-        found += _strange_before(said, record_class, day)
+        found += _strange_before(said, record_class, day, known[record_class])
     return sorted(set(found), key=lambda row: (row[1], row[0], row[2]))
 
 
-def _strange_before(said, record_class, day):
+def _strange_before(said, record_class, day, known):
     named = said.before.get((record_class, day))
     if named == chain.FIRST:
-        firsts = [at for (one, at), digest in said.before.items() if (one, digest) == (record_class, chain.FIRST)]
+        firsts = [at for one, at in said.hashes if one == record_class and said.before.get((one, at)) == chain.FIRST]
         if len(firsts) > 1:
-            yield record_class, day, "it said of several days that they are the first: " + ", ".join(sorted(firsts))
-    elif named and day != min(at for one, at in said.hashes if one == record_class):
-        places = (place for place in said.hashes if place[0] == record_class and place[1] != day)
-        if not any(named in said.hashes[place] for place in places):
-            yield record_class, day, "it names before it a seal of which it never spoke: " + named
+            yield record_class, day, "it said of several days that they are the first: %s ..." % min(firsts)
+    elif named and named not in known and day != min(at for one, at in said.hashes if one == record_class):
+        yield record_class, day, "it names before it a seal of which it never spoke: " + named
 
 
 def is_silent(said, now):
