@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 
@@ -49,6 +50,8 @@ def export(settings, folder, classes, since, until):
     """
     if os.path.lexists(folder):
         raise ValueError("%s is there already: nothing is overwritten" % folder)
+    for day in filter(None, (since, until)):
+        datetime.date.fromisoformat(day)
     wanted = [
         (record_class, seal.day)
         for record_class in classes
@@ -58,15 +61,19 @@ def export(settings, folder, classes, since, until):
     if not wanted:
         raise ValueError("no sealed day is among them")
     os.mkdir(folder, 0o700)
-    for record_class, day in wanted:
-        to = os.path.join(folder, record_class, str(day))
-        os.makedirs(to, mode=0o700)
-        with record_store.opened(settings.store, record_class, day) as source:
-            for name in sorted(os.listdir(source)):
-                _copy(source, name, to)
-    shutil.copyfile(keys.signers(), os.path.join(folder, "allowed_signers"))
-    with open(os.path.join(folder, "README.md"), "w", encoding="utf-8") as file:
-        file.write(README.format(collector=settings.host, days=len(wanted), namespace=keys.NAMESPACE))
+    try:
+        for record_class, day in wanted:
+            to = os.path.join(folder, record_class, str(day))
+            os.makedirs(to, mode=0o700)
+            with record_store.opened(settings.store, record_class, day) as source:
+                for name in sorted(os.listdir(source)):
+                    _copy(source, name, to)
+        shutil.copyfile(keys.signers(), os.path.join(folder, "allowed_signers"))
+        with open(os.path.join(folder, "README.md"), "w", encoding="utf-8") as file:
+            file.write(README.format(collector=settings.host, days=len(wanted), namespace=keys.NAMESPACE))
+    except BaseException:
+        shutil.rmtree(folder)  # no half of it that looks like the whole
+        raise
     return wanted
 
 

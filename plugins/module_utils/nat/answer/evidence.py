@@ -33,9 +33,10 @@ class Seals:
     def of(self, day, gateway):
         """A record file as it lies there.
 
-        Its path below the store, its SHA-256 as the manifest has it, and whether the day is closed.
+        Its path below the store, its SHA-256 as the manifest has it, and how its day is: C(sealed), C(closed) (by a
+        version without seals) or C(open).
 
-        :return: (str, str or None, bool).
+        :return: (str, str or None, str).
         """
         if day not in self._known:
             path = os.path.join(self._store, self._class, day, store.MANIFEST)
@@ -47,7 +48,9 @@ class Seals:
                 self._known[day] = None
         sums = self._known[day]
         name = reading.name_of(os.path.join(self._store, self._class, day, gateway + store.PLAIN))
-        return os.path.join(self._class, day, name), (sums or {}).get(name), sums is not None
+        signed = os.path.exists(os.path.join(self._store, self._class, day, store.SIGNATURE))
+        how = "open" if sums is None else "sealed" if signed else "closed"
+        return os.path.join(self._class, day, name), (sums or {}).get(name), how
 
     def has(self, day, gateway):
         """Whether the record file is still there."""
@@ -98,13 +101,13 @@ def of_tenure(seals, tenure):
 
 
 def _where(seals, found, line):
-    path, digest, closed = seals.of(found.day, found.gateway)
+    path, digest, how = seals.of(found.day, found.gateway)
     return {
         "file": path,
         "line": line[0],
         "line_sha256": hashlib.sha256(line[1]).hexdigest(),
         "file_sha256": digest,
-        "seal": "closed" if closed else "open",
+        "seal": how,
     }
 
 
