@@ -12,7 +12,7 @@ import stat
 from .. import processes
 from ..nat.answer import disclosure
 from ..nat.index import location
-from ..records import counting, sources, store
+from ..records import counting, keys, sources, store
 from ..records import line as record_line
 from ..records import settings as record_settings
 from ._registry import ObservationError
@@ -53,7 +53,7 @@ def _open(paths):
         if os.path.isdir(path) and os.lstat(path).st_mode & stat.S_IRWXO:
             for name in os.listdir(path):
                 about = os.lstat(os.path.join(path, name))
-                if not stat.S_ISLNK(about.st_mode) and about.st_mode & stat.S_IRWXO:
+                if name != keys.SIGNERS and not stat.S_ISLNK(about.st_mode) and about.st_mode & stat.S_IRWXO:
                     found.append(os.path.join(path, name))
     return sorted(found)[:_SHOWN]
 

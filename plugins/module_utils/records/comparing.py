@@ -70,7 +70,7 @@ def copied(settings, folder, now):
         )
     [collector] = names
     said = witness.heard(settings, collector, now, whole=True)
-    public = said.keys or (keys.public() if collector == settings.host else [])
+    public = said.keys or (keys.public(settings.store) if collector == settings.host else [])
     if not public:
         raise ValueError("%s has told this collector of no key: nothing of it can be verified here" % collector)
     found = verifying.verify(settings._replace(store=folder, host=collector), classes, public=public)

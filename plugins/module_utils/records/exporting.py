@@ -68,7 +68,7 @@ def export(settings, folder, classes, since, until):
             with record_store.opened(settings.store, record_class, day) as source:
                 for name in sorted(os.listdir(source)):
                     _copy(source, name, to)
-        shutil.copyfile(keys.signers(), os.path.join(folder, "allowed_signers"))
+        shutil.copyfile(os.path.join(settings.store, keys.SIGNERS), os.path.join(folder, keys.SIGNERS))
         with open(os.path.join(folder, "README.md"), "w", encoding="utf-8") as file:
             file.write(README.format(collector=settings.host, days=len(wanted), namespace=keys.NAMESPACE))
     except BaseException:

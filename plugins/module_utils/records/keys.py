@@ -10,37 +10,25 @@ import re
 import tempfile
 
 from .. import login, processes
+from . import chain, packing, spoken
 from . import settings as record_settings
-from . import spoken
 from . import store as record_store
 
 FOLDER = "/etc/order82/seal"
-"""Below /etc/order82, which is in no backup (backup/secret_files.py)."""
+"""Of the private key: below /etc/order82, which is in no backup (backup/secret_files.py)."""
+SIGNERS = "allowed_signers"
+"""In the store, where it stays with the seals that it verifies; for everybody to read."""
 NAMESPACE = "order82-seal"
 _ARMOUR, _COLUMNS = "-----%s SSH SIGNATURE-----", 70
 _PUBLIC = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
 
 
-def _path(name):
-    return os.path.join(FOLDER, name)
-
-
-def signers():
-    """The file of public keys that C(ssh-keygen -Y verify) takes."""
-    return _path("allowed_signers")
-
-
-def public(path=None):
+def public(store):
     """The public keys of all time, oldest first, as C(ssh-ed25519 AAAA...).
 
-    :param str path: of the file that has them; by default this collector's own.
     :return: list of str; empty where there is none yet.
     """
-    try:
-        with open(path or signers(), encoding="utf-8") as file:
-            return [found[0] for found in map(_PUBLIC.search, file) if found]
-    except FileNotFoundError:
-        return []
+    return [found[0] for found in map(_PUBLIC.search, _signers(store).splitlines()) if found]
 
 
 def row(collector, key):
@@ -48,18 +36,18 @@ def row(collector, key):
     return '%s namespaces="%s" %s\n' % (collector, NAMESPACE, key)
 
 
-def ensure(collector):
+def ensure(store, collector):
     """Make the key where there is none, and see that its public half is among those of all time.
 
     :raises OSError: it can't be.
     """
-    if not os.path.exists(_path("key")):
-        rotate(collector)
-        return
-    _keep(collector, _of(_path("key")))
+    if os.path.exists(_key()):
+        _keep(store, collector, _of(_key()))
+    else:
+        rotate(store, collector)
 
 
-def rotate(collector):
+def rotate(store, collector):
     """Make a new key, with which is signed from now on; what the old one signed stays verifiable.
 
     The public half is there before anything is signed, and the old private half is nowhere any more.
@@ -67,16 +55,16 @@ def rotate(collector):
     :return: str: the new public key.
     """
     os.makedirs(FOLDER, mode=0o755, exist_ok=True)
-    new = _path("key.new")
+    new = _key() + ".new"
     for left in (new, new + ".pub"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(left)
     _keygen(["-q", "-t", "ed25519", "-N", "", "-C", collector, "-f", new])
     key = _of(new)
-    _keep(collector, key)
+    _keep(store, collector, key)
     os.unlink(new + ".pub")
     _sync(new)
-    os.replace(new, _path("key"))
+    os.replace(new, _key())
     _sync(FOLDER)
     return key
 
@@ -87,7 +75,7 @@ def sign(content):
     :param bytes content: the text.
     :return: bytes, as C(ssh-keygen -Y verify -s) reads them.
     """
-    return _keygen(["-Y", "sign", "-q", "-n", NAMESPACE, "-f", _path("key")], content)
+    return _keygen(["-Y", "sign", "-q", "-n", NAMESPACE, "-f", _key()], content)
 
 
 def is_signed(content, signature, collector, keys):
@@ -128,22 +116,20 @@ def _of(path):
     return found[0]
 
 
-def _keep(collector, key):
-    if key in public():
-        return
-    try:
-        with open(signers(), encoding="utf-8") as file:
-            before = file.read()
-    except FileNotFoundError:
-        before = ""
-    new = signers() + ".new"
-    with open(new, "w", encoding="utf-8") as file:
-        file.write(before + row(collector, key))
-        os.fchmod(file.fileno(), 0o644)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, signers())
-    _sync(FOLDER)
+def _key():
+    return os.path.join(FOLDER, "key")
+
+
+def _signers(store):
+    with record_store.opened(store) as folder:
+        return (chain.read(folder, SIGNERS) or b"").decode("utf-8", "replace")
+
+
+def _keep(store, collector, key):
+    if key not in public(store):
+        content = (_signers(store) + row(collector, key)).encode("utf-8")
+        with record_store.opened(store) as folder:
+            packing.put(folder, SIGNERS, content, (os.geteuid(), os.getegid()), 0o444)
 
 
 def _keygen(words, given=None):
@@ -168,5 +154,5 @@ def command(arguments):
     if not settings.host:
         raise ValueError("this collector does not know its name yet: apply the role log_collector again")
     with record_store.alone(settings.store):
-        key = rotate(settings.host)
+        key = rotate(settings.store, settings.host)
         return spoken.by_hand(["rotated by %s: seals with %s" % (login.account(), key), "seals with " + key], [])

@@ -71,17 +71,18 @@ def pack(folder, plain, name, ids, meanwhile):
     return found
 
 
-def put(folder, name, content, ids):
+def put(folder, name, content, ids, mode=MODE):
     """Put a small file into a folder, immutable and on the disk; what bears its name is replaced in one step.
 
     :param bytes content: of the file.
+    :param int mode: its rights.
     """
     remove(folder, name + NEW)
     fd = os.open(name + NEW, _MAKE, 0o600, dir_fd=folder)
     try:
         write(fd, content)
         os.fchown(fd, *ids)
-        os.fchmod(fd, MODE)
+        os.fchmod(fd, mode)
         os.fsync(fd)
         free(folder, name)
         os.rename(name + NEW, name, src_dir_fd=folder, dst_dir_fd=folder)

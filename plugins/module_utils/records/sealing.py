@@ -52,8 +52,8 @@ class Sealer:
                 return None
             if any(one.day == day for one in chain.purged(self._store, self._class)):
                 return None
-            keys.ensure(self._collector)
-            if seal and keys.is_signed(seal.content, seal.signature, self._collector, keys.public()):
+            keys.ensure(self._store, self._collector)
+            if seal and keys.is_signed(seal.content, seal.signature, self._collector, keys.public(self._store)):
                 self._protect(folder, day, seal)
                 return None
             record_store.set_flags_of(folder, 0)

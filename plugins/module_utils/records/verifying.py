@@ -84,7 +84,7 @@ def verify(settings, classes, day=None, *, now=None, budget=None, public=None, a
     :param bool attributes: whether modes and attributes are looked at.
     :return: Found.
     """
-    look = _Look(settings, budget or Budget(), keys.public() if public is None else public, now)
+    look = _Look(settings, budget or Budget(), keys.public(settings.store) if public is None else public, now)
     look.attributes = attributes and not look.is_copy
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for number, record_class in enumerate(sorted(classes)):

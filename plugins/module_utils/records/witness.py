@@ -89,7 +89,11 @@ def say(settings, now, path):
     """
     if not settings.host:
         return []
-    document = {"store": settings.store, "day": record_store.today(now).isoformat(), "keys": keys.public()}
+    document = {
+        "store": settings.store,
+        "day": record_store.today(now).isoformat(),
+        "keys": keys.public(settings.store),
+    }
     before = _said(path)
     if before == document:
         return []

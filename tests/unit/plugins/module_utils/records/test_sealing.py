@@ -29,7 +29,7 @@ def collector(tmp_path, monkeypatch):
 
 def by_hand(folder, collector="collector1"):
     """An inspector's two commands."""
-    signers = os.path.join(keys.FOLDER, "allowed_signers")
+    signers = "../../allowed_signers"
     words = ["ssh-keygen", "-Y", "verify", "-f", signers, "-I", collector, "-n", "order82-seal", "-s", "SHA256SUMS.sig"]
     sums = subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True)
     with open(folder / "SHA256SUMS", "rb") as file:
@@ -175,10 +175,10 @@ def test_a_new_key_signs_from_now_on_and_what_the_old_one_signed_stays_true(coll
     collector.tend(3)
     collector.write(3)
     collector.tend(2)
-    old = keys.public()
+    old = keys.public(collector.root)
     keys.command(None)
-    assert collector.said[-1] == "seals with " + keys.public()[-1]
-    assert keys.public()[:-1] == old
+    assert collector.said[-1] == "seals with " + keys.public(collector.root)[-1]
+    assert keys.public(collector.root)[:-1] == old
     collector.write(2)
     report = collector.tend(1)
     collector.tend(0)
@@ -186,7 +186,8 @@ def test_a_new_key_signs_from_now_on_and_what_the_old_one_signed_stays_true(coll
     assert collector.verify() == []
     assert sum(text.startswith("seals with ") for text in report.holds) == 2
     assert os.stat(os.path.join(keys.FOLDER, "key")).st_mode & 0o777 == 0o600
-    assert sorted(os.listdir(keys.FOLDER)) == ["allowed_signers", "key"]
+    assert os.listdir(keys.FOLDER) == ["key"]
+    assert store.flags(collector.root / "allowed_signers") == store.IMMUTABLE
 
 
 def test_who_does_not_know_its_name_seals_nothing_yet(collector):

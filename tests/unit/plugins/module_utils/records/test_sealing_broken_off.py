@@ -33,7 +33,7 @@ LINES = [f"record {number}" for number in range(40)]
 def collector(tmp_path, monkeypatch):
     monkeypatch.setattr(zst, "FRAME_BYTES", 300)
     one = Collector(tmp_path / "c1", monkeypatch, classes=("session",))
-    keys.ensure("collector1")
+    keys.ensure(one.root, "collector1")
     yield one
     one.gone()
 

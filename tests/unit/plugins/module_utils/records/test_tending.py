@@ -181,7 +181,7 @@ def test_it_says_which_days_there_are(settings):
     assert tend(settings, NOON + 60).holds == []
     days, key, seals = tend(settings, NOON + DAY).holds
     assert days == "holds session 2026-11-24"
-    assert key == "seals with " + keys.public()[0]
+    assert key == "seals with " + keys.public(settings.store)[0]
     assert seals.startswith("seals session 1/1 2026-11-24 ")
 
 
