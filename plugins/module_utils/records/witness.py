@@ -2,7 +2,8 @@
 """What collectors say of their seals, and where their words contradict each other.
 
     sealed session 2026-11-28 5b1e… before 9f2c… files 12 records 918 bytes 123456      when it is done
-    seals session 1/1 2026-11-27 9f2c… 2026-11-28 5b1e…        once a day, read from the disk anew: all that are there
+    seals session 1/1 2026-11-27 9f2c… 2026-11-28 5b1e…        once a day, and when days went: all that are there, read
+                                                               from the disk anew
     seals with ssh-ed25519 AAAA…                               once a day, and when there is a new one: each public key
 
 Like all they say, this goes to both. So who rewrites a day on one of them, and has the key to sign it, has another hash
@@ -17,7 +18,7 @@ import os
 import re
 from typing import NamedTuple
 
-from . import chain, keys, words
+from . import chain, holdings, keys, words
 from . import settings as record_settings
 from . import store as record_store
 
@@ -81,7 +82,7 @@ def sealed(seal):
 
 
 def say(settings, now, path):
-    """What is to be said of all seals: once a day, and of the keys when there is another one.
+    """What is to be said: of all seals once a day, of a class whose days are others, and of a new key.
 
     :param float now: seconds since 1970.
     :param str path: where is kept what was said.
@@ -89,20 +90,21 @@ def say(settings, now, path):
     """
     if not settings.host:
         return []
+    today = record_store.today(now)
     document = {
         "store": settings.store,
-        "day": record_store.today(now).isoformat(),
+        "day": today.isoformat(),
         "keys": keys.public(settings.store),
+        "days": {one: [str(day) for day in holdings.held(settings, one, today)] for one in sorted(settings.classes)},
     }
     before = _said(path)
     if before == document:
         return []
-    found = []
-    for key in document["keys"]:
-        if before.get("day") != document["day"] or key not in before.get("keys", ()):
-            found.append("seals with " + key)
     if any(before.get(key) != document[key] for key in ("store", "day")):
-        for record_class in sorted(settings.classes):
+        before = {"keys": [], "days": {}}
+    found = ["seals with " + key for key in document["keys"] if key not in before["keys"]]
+    for record_class, days in document["days"].items():
+        if before["days"].get(record_class) != days:
             found += _list(settings.store, record_class)
     with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump(document, file)
@@ -219,4 +221,4 @@ def _said(path):
             found = json.load(file)
     except (FileNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and {"keys", "days"} <= set(found) else {}

@@ -172,3 +172,13 @@ def test_all_seals_are_listed_once_a_day_and_short_enough_for_a_record(two, monk
 
 def test_a_list_of_two_months_is_no_long_record():
     assert witness._DAYS_IN_ONE * (10 + 1 + 64 + 1) < 8192 - 500
+
+
+def test_a_day_that_went_is_told_of_within_a_minute(two):
+    for days in (3, 2, 1, 0):
+        two.tend(days)
+    two.loosen()
+    os.rename(two.day(3), two.folder / "away")
+    [listed] = [text for text in two.tend(0, seconds=60).holds if text.startswith("seals session")]
+    assert back(3) not in listed
+    assert back(2) in listed
