@@ -81,7 +81,7 @@ ACTS = {
     "a byte of a record": ("printf x >> web.log.zst", "web.log.zst: it differs"),
     "a file": ("rm web.log.zst", "web.log.zst: it is missing"),
     "a file more": ("echo x > ghost.log", "ghost.log: it is not in SHA256SUMS"),
-    "a line of the list": ("sed -i $d SHA256SUMS", "SHA256SUMS: it is no manifest"),
+    "a line of the list": ("sed -i 1d SHA256SUMS", "SHA256SUMS: it is no manifest"),
     "the signature": ("rm SHA256SUMS.sig", "SHA256SUMS.sig: the day is over and not sealed"),
     "the attribute": ("true; chattr +i *; exit", "it is not immutable"),
 }
