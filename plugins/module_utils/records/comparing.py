@@ -30,14 +30,12 @@ def own(settings, classes, now, whole=False):
 
 
 def differs(record_class, seal, said):
-    """Whether a seal is not the one of which a collector spoke: list of one verifying.Fault, or of none."""
+    """Whether a seal is not the one of which a collector spoke first: list of one verifying.Fault, or of none."""
     known = said.hashes.get((record_class, str(seal.day)), {})
-    if not known or seal.digest in known:
+    digest, filed = next(iter(known.items()), (seal.digest, None))
+    if seal.digest == digest:
         return []
-    what = "its seal %s is not the one of which the collector spoke: %s" % (
-        seal.digest,
-        ", ".join("%s on %s" % pair for pair in known.items()),
-    )
+    what = "its seal %s is not the one of which the collector spoke on %s: %s" % (seal.digest, filed, digest)
     return [verifying.Fault(str(seal.day), record_class, "SHA256SUMS", what)]
 
 

@@ -47,11 +47,12 @@ class Sealer:
         :raises OSError: it could not be done now; nothing is lost.
         """
         with record_store.opened(self._store, self._class, day) as folder:
-            seal = chain.of_day(folder, self._class, day)
-            if seal and record_store.flags_of(folder) & record_store.IMMUTABLE:
+            # Asked of each day once a minute.
+            if record_store.flags_of(folder) & record_store.IMMUTABLE and _is_there(folder, record_store.SIGNATURE):
                 return None
             if any(one.day == day for one in chain.purged(self._store, self._class)):
                 return None
+            seal = chain.of_day(folder, self._class, day)
             keys.ensure(self._store, self._collector)
             if seal and keys.is_signed(seal.content, seal.signature, self._collector, keys.public(self._store)):
                 self._protect(folder, day, seal)
@@ -161,6 +162,14 @@ class Sealer:
             return packing.content_of(fd, name, self._meanwhile)
         finally:
             os.close(fd)
+
+
+def _is_there(folder, name):
+    try:
+        os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _are_closed(folder):

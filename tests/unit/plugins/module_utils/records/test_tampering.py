@@ -276,5 +276,14 @@ def test_a_copy_of_a_rewritten_chain_is_no_match_for_what_was_said(victim, both)
     packed.write_bytes(subprocess.run(["zstd", "-qc"], input=b"forged\n", capture_output=True, check=True).stdout)
     one.resign(3)
     two.here()
-    faults = comparing.copied(two.settings, str(one.root), NOON)[1].faults
-    assert str(faults[0]).startswith(f"session/{back(3)}/SHA256SUMS: its seal")
+    word = two.root / "measure_state" / back(0) / "collector1.log"
+    before = word.read_bytes()
+    for said_anew in (False, True):
+        if said_anew:
+            for seal in one.seals():
+                two.file(NOON, "collector1", f"seals session 1/1 {seal.day} {seal.digest}")
+            two.here()
+        faults = comparing.copied(two.settings, str(one.root), NOON)[1].faults
+        assert str(faults[0]).startswith(f"session/{back(3)}/SHA256SUMS: its seal"), said_anew
+    store.set_flags(word, 0)
+    word.write_bytes(before)
