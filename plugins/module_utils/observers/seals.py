@@ -11,7 +11,7 @@ from ._store import the_settings
 
 _SHOWN = 20
 _BYTES = 256 << 20  # of sealed records that one look reads again, the newest first
-_SECONDS = 3
+_SECONDS = 2
 """So long it verifies signatures, the newest first: each one also vouches for the manifests before it."""
 
 

@@ -92,18 +92,16 @@ def drop_line(data, path):
 
 
 def repack(data, path):
-    """One line of the records is another one, well compressed."""
-    text = subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout.replace(
-        b"login 7 ", b"login 8 "
-    )
-    text = text if data.draw(st.booleans()) else text[: len(text) // 2]
+    """Other records, well compressed."""
+    text = subprocess.run(["zstd", "-dcq", path], capture_output=True, check=False).stdout  # or what is left of them
+    text = text[: len(text) // 2] if data.draw(st.booleans()) else text + b"forged\n"
     path.write_bytes(subprocess.run(["zstd", "-qc"], input=text, capture_output=True, check=True).stdout)
 
 
 def on_a_file(change, pattern="*"):
     def act(data, one):
         folder = day(data, one)
-        files = sorted(path for path in folder.glob(pattern) if path.stat().st_size)
+        files = sorted(path for path in folder.glob(pattern) if not path.is_symlink() and path.stat().st_size)
         if files:
             change(data, data.draw(st.sampled_from(files)))
 
@@ -179,7 +177,7 @@ ACTS = {
     "a record": on_a_file(repack, "*.zst"),
     "a file deleted": on_a_file(lambda _data, path: path.unlink()),
     "a file emptied": on_a_file(lambda _data, path: path.write_bytes(b"")),
-    "a file replaced by a symlink": on_a_file(lambda _data, path: (path.unlink(), path.symlink_to("/etc/hostname"))),
+    "a file replaced by a symlink": on_a_file(lambda _data, path: (path.unlink(), path.symlink_to("elsewhere"))),
     "a day deleted": delete_day,
     "a file added": add_file,
     "two days swapped": swap_days,
