@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place where the code on hosts starts other programs: without a shell, without input, in a known environment.
+"""The one place where the code on hosts starts other programs: without a shell, in a known environment, and with no
+input but what it is given.
 
 It also runs where there is no Ansible (in the zipapp, and as the program of an inspection), so C(run_command) of an
 AnsibleModule is not to be had.
@@ -19,19 +20,23 @@ _ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 _running = set()
 
 
-def run(argv, seconds=SECONDS, environment=None):
+def run(argv, seconds=SECONDS, environment=None, given=None):
     """Run a program to its end.
 
     :param list argv: the program and its arguments.
     :param int seconds: how long it may take.
     :param dict environment: what is added to the known environment; here and not in C(argv) a secret belongs.
+    :param bytes given: what it reads; nothing if left out.
     :return: subprocess.CompletedProcess: C(returncode), and C(stdout) and C(stderr) as bytes.
     :raises OSError: it can't be started; FileNotFoundError where it is not installed.
     :raises subprocess.TimeoutExpired: it took too long and was killed.
     """
-    with _started(argv, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if given is not None:
+        streams["stdin"] = subprocess.PIPE
+    with _started(argv, environment, **streams) as process:
         try:
-            output, errors = process.communicate(timeout=seconds)
+            output, errors = process.communicate(given, timeout=seconds)
         except BaseException:
             process.kill()
             raise
@@ -52,7 +57,7 @@ def end_all():
 @contextlib.contextmanager
 def _started(argv, environment=None, **streams):
     with subprocess.Popen(  # pylint: disable=ansible-bad-function
-        argv, stdin=subprocess.DEVNULL, env={**_ENVIRONMENT, **(environment or {})}, **streams
+        argv, env={**_ENVIRONMENT, **(environment or {})}, **{"stdin": subprocess.DEVNULL, **streams}
     ) as process:
         _running.add(process)
         try:
@@ -128,3 +133,23 @@ def first_line(argv):
         line = process.stdout.readline()
         process.kill()
     return line
+
+
+@contextlib.contextmanager
+def output(argv, given):
+    """What a program makes of an open file, to be read like a file, for the C(with) statement.
+
+    :param int given: a descriptor.
+    :raises OSError: it can't be started, or, where all was read, it did not end well.
+    """
+    with _started(argv, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process.stdout
+            at_its_end = not process.stdout.read(1)
+        except BaseException:
+            process.kill()
+            raise
+        if not at_its_end:
+            process.kill()
+        elif process.wait():
+            raise OSError("'%s' ended with code %d" % (argv[0], process.returncode))

@@ -28,6 +28,8 @@ from .drift import Drift, differences, red, unlike
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HERE = "order82-test-was-here"
+READ = "zstd -dcfq"
+"""Files of records, whether their days are open or sealed: `READ .../HOST.log*`."""
 HANG = 180
 """Seconds after which a test no longer waits for what comes soon.
 
@@ -318,15 +320,13 @@ class Lab:
 
     def records(self, collector: str, record_class: str, host: str, containing: str) -> list[str]:
         """The lines of a class and host on a collector that contain a text, of all days, the oldest first."""
-        files = f"/srv/records/{record_class}/*/{host}.log"
-        return self.do(collector, f"grep -haF -e '{containing}' {files}", ok=(0, 1)).splitlines()
+        files = f"/srv/records/{record_class}/*/{host}.log*"
+        return self.do(collector, f"{READ} {files} | grep -aF -e '{containing}'", ok=(0, 1)).splitlines()
 
     def numbers(self, collector: str, host: str, mark: str) -> int:
         """How many distinct numbers of a host a collector has, of all days: C(number N of MARK)."""
-        files = f"/srv/records/system/*/{host}.log"
-        return int(
-            self.do(collector, f"LC_ALL=C grep -haos 'number [0-9]* of {mark}' {files} | LC_ALL=C sort -u | wc -l")
-        )
+        numbers = f"LC_ALL=C grep -ao 'number [0-9]* of {mark}' | LC_ALL=C sort -u | wc -l"
+        return int(self.do(collector, f"{READ} /srv/records/system/*/{host}.log* | {numbers}"))
 
     def arrived(self, record_class: str, host: str, containing: str, within: float = HANG) -> dict[str, list[str]]:
         """Wait until every collector has such a record, and give back each one's lines."""

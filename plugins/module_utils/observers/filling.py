@@ -48,7 +48,7 @@ def _ages(folder, record_class, today):
     found = {}
     for day in reversed(store.days(folder, record_class)):
         for entry in os.scandir(store.folder(folder, record_class, day)) if day <= today else ():
-            is_one = entry.name.endswith(".log") and entry.is_file(follow_symlinks=False)
-            if is_one and entry.stat(follow_symlinks=False).st_size:
-                found.setdefault(entry.name[: -len(".log")], []).append((today - day).days)
+            is_one = entry.name.endswith((store.PLAIN, store.COMPRESSED)) and entry.is_file(follow_symlinks=False)
+            if is_one and entry.stat(follow_symlinks=False).st_size:  # what is empty is not compressed
+                found.setdefault(store.host_of(entry.name), []).append((today - day).days)
     return found

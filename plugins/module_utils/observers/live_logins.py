@@ -14,7 +14,7 @@ import os
 import re
 import time
 
-from ..records import line, sessions, store
+from ..records import line, reading, sessions, store
 from ._store import the_settings
 
 _CLASS = "session"
@@ -132,19 +132,17 @@ class _Look:
 
     def _more(self, path):
         """The whole lines with the account's name that came since the last look."""
+        named, found = self.login["account"].encode(), []
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            with reading.DayFile(path) as file:
+                at = self._read.get(path, max(0, file.size - _TAIL_BYTES))
+                for one in file.lines(at, file.size):
+                    at += len(one) + 1
+                    found += [one.decode("utf-8", "surrogateescape")] if named in one else []
         except FileNotFoundError:
             return []
-        with os.fdopen(fd, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            begin = self._read.get(path, max(0, size - _TAIL_BYTES))
-            file.seek(begin)
-            content = file.read(size - begin)
-        whole = content.rfind(b"\n") + 1
-        self._read[path] = begin + whole
-        named = self.login["account"].encode()
-        return [one.decode("utf-8", "surrogateescape") for one in content[:whole].split(b"\n") if named in one]
+        self._read[path] = at
+        return found
 
 
 def _address(text):

@@ -12,7 +12,7 @@ import stat
 from .. import processes
 from ..nat.answer import disclosure
 from ..nat.index import location
-from ..records import counting, sources
+from ..records import counting, keys, sources, store
 from ..records import line as record_line
 from ..records import settings as record_settings
 from ._registry import ObservationError
@@ -53,7 +53,7 @@ def _open(paths):
         if os.path.isdir(path) and os.lstat(path).st_mode & stat.S_IRWXO:
             for name in os.listdir(path):
                 about = os.lstat(os.path.join(path, name))
-                if not stat.S_ISLNK(about.st_mode) and about.st_mode & stat.S_IRWXO:
+                if name != keys.SIGNERS and not stat.S_ISLNK(about.st_mode) and about.st_mode & stat.S_IRWXO:
                     found.append(os.path.join(path, name))
     return sorted(found)[:_SHOWN]
 
@@ -61,7 +61,7 @@ def _open(paths):
 def see_look_ups(hosts):
     settings = the_settings()
     seen, incomplete = set(), []
-    paths = (path for path in counting.select(settings, _CLASS) if counting.host_of(path) in hosts)
+    paths = (path for path in counting.select(settings, _CLASS) if store.host_of(path) in hosts)
     for path in paths:
         for number, text in enumerate(record_line.read(path), 1):
             record = record_line.parse(text)

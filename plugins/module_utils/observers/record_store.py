@@ -5,22 +5,19 @@ from __future__ import annotations
 
 import datetime
 import grp
-import hashlib
 import os
 import pwd
 import stat
 import time
 
 from ..records import settings as record_settings
-from ..records import store
+from ..records import store, verifying
 from ._store import the_settings
 
-_HASH_BUDGET = 256 << 20  # bytes of closed records that one look reads again, newest first
 _SHOWN = 20
 _RATE_DAYS = 2
 _FOLDER = (0o750,)
-_CLOSING_SECONDS = 600
-"""So long after midnight yesterday may still be open: the housekeeping closes it in this time (records.tending)."""
+_OURS = (store.PLAIN, store.COMPRESSED, store.MANIFEST, store.SIGNATURE)
 
 
 def look(settings, now, silence_seconds):
@@ -32,10 +29,11 @@ def look(settings, now, silence_seconds):
     seen = _Seen(settings, now)
     for record_class in sorted(settings.classes):
         seen.look_at_class(record_class)
-    seen.read_again()
     space = os.statvfs(settings.store)
     free = space.f_bavail * space.f_frsize
-    per_day = max(seen.bytes_by_day.values(), default=0)
+    # Of days that are sealed, where there are any: an open one is not compressed yet.
+    sealed = {day: size for day, size in seen.bytes_by_day.items() if day < seen.first_open}
+    per_day = max((sealed or seen.bytes_by_day).values(), default=0)
     # The first day is seldom whole.
     age = max(seen.oldest_days, default=0)
     known_from, is_young = seen.today + datetime.timedelta(days=_RATE_DAYS - age), age < _RATE_DAYS
@@ -45,7 +43,6 @@ def look(settings, now, silence_seconds):
         "missing_days": seen.missing_days[:_SHOWN],
         "missing_files": seen.missing_files[:_SHOWN],
         "unprotected": seen.unprotected[:_SHOWN],
-        "altered": seen.altered[:_SHOWN],
         "overdue": seen.overdue[:_SHOWN],
         "last_heard_seconds": heard,
         "silent_hosts": sorted(
@@ -64,11 +61,10 @@ class _Seen:
     def __init__(self, settings, now):
         self.settings = settings
         self.today = store.today(now)
-        self.first_open = store.today(now - _CLOSING_SECONDS)
+        self.first_open = store.today(now - verifying.LATE_SECONDS)  # it may take so long to seal
         self.owner = pwd.getpwnam(settings.owner).pw_uid
-        self.to_read = []
         self.oldest_days = []
-        self.missing_days, self.missing_files, self.unprotected, self.altered, self.overdue = [], [], [], [], []
+        self.missing_days, self.missing_files, self.unprotected, self.overdue = [], [], [], []
         self.last_heard, self.bytes_by_day = {}, {}
 
     def look_at_class(self, record_class):
@@ -98,22 +94,24 @@ class _Seen:
         if closing:
             wanted, modes = wanted | store.IMMUTABLE, (*modes, 0o440)
         label = "%s/%s" % (record_class, day)
-        self._protected(record_class, path, wanted, _FOLDER)
-        files = store.files(path)
-        names = {os.path.basename(name) for name in files}
-        for name in files:
-            found = os.lstat(name)
-            self._protected(record_class, name, wanted, modes)
-            self.bytes_by_day[day] = self.bytes_by_day.get(day, 0) + found.st_size
-            if not closed and found.st_size:
-                host = os.path.basename(name)[: -len(".log")]
-                self.last_heard[host] = max(self.last_heard.get(host, 0), found.st_mtime)
-        if closed:
-            self._manifest(path, names, label)
-        elif day <= self.today:
-            self.missing_files += [
-                "%s/%s.log" % (label, host) for host in sorted(self.settings.hosts) if host + ".log" not in names
-            ]
+        self._protected(record_class, path, 0 if closing else wanted, _FOLDER)
+        for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+            if entry.name.endswith(_OURS) and entry.is_file(follow_symlinks=False):
+                self._file(record_class, day, entry.path, (wanted, modes))
+        if not closed and day <= self.today:
+            names = {store.host_of(name) for name in store.files(path)}
+            self.missing_files += ["%s/%s.log" % (label, host) for host in sorted(set(self.settings.hosts) - names)]
+
+    def _file(self, record_class, day, path, asked):
+        try:
+            self._protected(record_class, path, *asked)
+            found = os.lstat(path)
+        except FileNotFoundError:
+            return  # it has just been compressed
+        self.bytes_by_day[day] = self.bytes_by_day.get(day, 0) + found.st_size
+        if day >= self.first_open and found.st_size and path.endswith((store.PLAIN, store.COMPRESSED)):
+            host = store.host_of(path)
+            self.last_heard[host] = max(self.last_heard.get(host, 0), found.st_mtime)
 
     def _protected(self, record_class, path, wanted, modes):
         """One file or folder: the attribute it must have, the modes it may have, owner and group."""
@@ -125,31 +123,8 @@ class _Seen:
             self.unprotected.append("%s has mode %04o, not %04o" % (label, mode, modes[0]))
         if (found.st_uid, found.st_gid) != (self.owner, group):
             self.unprotected.append("%s belongs to %d:%d" % (label, found.st_uid, found.st_gid))
-        if not store.flags(path) & wanted:
+        if wanted and not store.flags(path) & wanted:
             self.unprotected.append("%s is not %s" % (label, _WORDS[wanted]))
-
-    def _manifest(self, path, names, label):
-        try:
-            with open(os.path.join(path, store.MANIFEST), encoding="utf-8") as file:
-                listed = {name: digest for digest, _gap, name in (line.rstrip("\n").partition("  ") for line in file)}
-        except FileNotFoundError:
-            self.altered.append("%s has no %s" % (label, store.MANIFEST))
-            return
-        self.missing_files += ["%s/%s" % (label, name) for name in sorted(set(listed) - names)]
-        self.altered += ["%s/%s is not in %s" % (label, name, store.MANIFEST) for name in sorted(names - set(listed))]
-        self.to_read += [(label, path, name, listed[name]) for name in sorted(names & set(listed))]
-
-    def read_again(self):
-        """Compare closed files with their manifests, the newest days first, as far as the budget goes."""
-        budget = _HASH_BUDGET
-        for label, path, name, wanted in sorted(self.to_read, key=lambda row: row[0].rpartition("/")[2], reverse=True):
-            full = os.path.join(path, name)
-            budget -= os.path.getsize(full)
-            if budget < 0:
-                return
-            with open(full, "rb") as file:
-                if hashlib.sha256(file.read()).hexdigest() != wanted:
-                    self.altered.append("%s/%s differs from %s" % (label, name, store.MANIFEST))
 
 
 _WORDS = {

@@ -7,7 +7,7 @@ import os
 import time
 
 from ..nat.index import dhcp_radius
-from ..records import store
+from ..records import reading, store
 from ._store import the_settings
 
 _CLASS, _ALWAYS = "session", "measure_state"
@@ -57,20 +57,18 @@ def _told(folder, host, today, within_days):
 
 def _last(path):
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        with reading.DayFile(path) as file:
+            begin = max(0, file.size - _TAIL_BYTES)
+            lines = [one.decode("utf-8", "backslashreplace") for one in file.lines(begin, file.size)]
     except FileNotFoundError:
         return []
-    with os.fdopen(fd, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL_BYTES))
-        lines = file.read(_TAIL_BYTES).decode("utf-8", "backslashreplace").split("\n")
-    return lines[1 if size > _TAIL_BYTES else 0 : -1]
+    return lines[1 if begin else 0 :]
 
 
 def _known_days(folder, host, today):
     """For how many days the host has sent anything."""
     for day in store.days(folder, _ALWAYS):
         path = os.path.join(store.folder(folder, _ALWAYS, day), host + ".log")
-        if os.path.exists(path) and os.path.getsize(path):
+        if reading.size(path):
             return (today - day).days
     return 0

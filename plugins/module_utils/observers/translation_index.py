@@ -14,8 +14,8 @@ from ..nat.answer.tracer import Tracer
 from ..nat.index import catalogue, duckdb_engine, location, record_files
 from ..nat.record import flow_entry
 from ..records import line as record_line
+from ..records import reading, sources
 from ..records import settings as record_settings
-from ..records import sources
 from ..records import store as record_store
 
 _MOST = 20
@@ -33,8 +33,7 @@ def nat_index(index):
         str(day)
         for day in record_store.days(store, catalogue.RECORD_CLASS)
         if any(
-            os.path.getsize(name)
-            for name in record_store.files(record_store.folder(store, catalogue.RECORD_CLASS, day))
+            reading.size(name) for name in record_store.files(record_store.folder(store, catalogue.RECORD_CLASS, day))
         )
     ]
     built = [os.path.getmtime(os.path.join(index, day.name + ".json")) for day in days]
@@ -111,7 +110,7 @@ def _recorded(store, days, rows):
     for day in reversed(days):
         folder = record_store.folder(store, catalogue.RECORD_CLASS, datetime.date.fromisoformat(day.name))
         for name, size in day.document["sources"][catalogue.RECORD_CLASS]["sizes"].items():
-            gateway = name[: -len(".log")]
+            gateway = record_store.host_of(name)
             wanted = [row for row in rows if row.gateway == gateway and (gateway, row.pool) not in found]
             most = min(_TAIL_BYTES, budget)
             for entry in _entries(os.path.join(folder, name), size, most) if wanted and size and most > 0 else ():
@@ -131,9 +130,8 @@ def _is_of(row, entry):
 def _entries(path, size, most):
     """The ended translations in the last bytes that the index has read of a file, newest first."""
     try:
-        with open(path, "rb") as file:
-            file.seek(max(0, size - most))
-            text = file.read(min(size, most))
+        with reading.DayFile(path) as file:
+            text = file.at(max(0, size - most), min(size, most))
     except FileNotFoundError:  # its time is over, and the index still has it
         return
     for line in reversed(text.split(b"\n")):

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from . import counting, sources
+from . import counting, reading, sources
 from . import line as record_line
 from . import settings as record_settings
 from . import store as record_store
@@ -53,7 +53,7 @@ def count(paths):
     found, seen = Counter(), set()
     for path in paths:
         for text in record_line.read(path):
-            claim = claim_of(counting.host_of(path), text)
+            claim = claim_of(record_store.host_of(path), text)
             key = record_line.identity(text) if claim else None
             if claim and key not in seen:
                 seen.add(key)
@@ -97,15 +97,12 @@ def sentences(found):
 
 
 def _look(path, offset, found):
-    host = counting.host_of(path)
-    with open(path, "rb") as file:
-        file.seek(offset)
-        for one in file:
-            if not one.endswith(b"\n"):
-                break  # it is still being written
-            offset += len(one)
+    host = record_store.host_of(path)
+    with reading.DayFile(path) as file:
+        for one in file.lines(offset, file.size):
+            offset += len(one) + 1
             if _SIGN.search(one):
-                claim = claim_of(host, one.decode("utf-8", "surrogateescape").rstrip("\n"))
+                claim = claim_of(host, one.decode("utf-8", "surrogateescape"))
                 found.update([claim] if claim else [])
     return offset
 

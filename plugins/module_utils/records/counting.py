@@ -5,16 +5,10 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import os
 
 from . import line as record_line
 from . import settings as record_settings
 from . import store as record_store
-
-
-def host_of(path):
-    """The host whose records a file holds."""
-    return os.path.basename(path)[: -len(".log")]
 
 
 def select(settings, record_class, day=None, host=None):
@@ -32,7 +26,7 @@ def select(settings, record_class, day=None, host=None):
     for one in record_store.days(settings.store, record_class):
         if wanted in (None, one):
             for path in record_store.files(record_store.folder(settings.store, record_class, one)):
-                if host in (None, host_of(path)):
+                if host in (None, record_store.host_of(path)):
                     yield path
 
 
@@ -44,7 +38,7 @@ def count(paths, matching=None):
     result = {}
     seen = set()
     for path in paths:
-        tally = result.setdefault(host_of(path), {"lines": 0, "records": 0})
+        tally = result.setdefault(record_store.host_of(path), {"lines": 0, "records": 0})
         for text in record_line.read(path):
             if matching and matching not in text:
                 continue

@@ -5,7 +5,7 @@ Whenever the days of a class change, the housekeeping says so in C(measure_state
 
     holds session 2026-10-01..2026-11-20 2026-11-22..2026-11-29
 
-Like all it says, this goes to both collectors, and so does C(closed CLASS DAY) of each day. So each has the other's
+Like all it says, this goes to both collectors, and so does C(sealed CLASS DAY) of each day. So each has the other's
 word for every day that the other ever had, and neither can take it back: what was said once and is not held any more,
 though its time is not over, was deleted. A collector is held to its own word as well, as far as it left it to itself.
 """
@@ -14,30 +14,25 @@ from __future__ import annotations
 
 import datetime
 import json
-import mmap
 import os
 import re
-import stat
 from typing import NamedTuple
 
-from . import line as record_line
 from . import settings as record_settings
-from . import sources
 from . import store as record_store
+from . import words
 
 SEEN = "/run/order82-records/holds.json"
-WORD_CLASS = "measure_state"
 NOTHING = "nothing"
 SILENT_DAYS = 2
 """A collector speaks of its days at least once a day: one that is heard, and has not for so long, hides them."""
-_PROGRAM = "order82"
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _HOLDS = re.compile(r"holds (?P<record_class>[a-z_]+) (?P<spans>nothing|%s(?:(?:\.\.| )%s)*)" % (_DAY, _DAY), re.ASCII)
 _SPAN = re.compile(r"(%s)(?:\.\.(%s))?" % (_DAY, _DAY))
-_DONE = re.compile(r"(?P<word>closed|purged) (?P<record_class>[a-z_]+) (?P<day>%s): .*" % _DAY, re.ASCII)
-_SIGN = re.compile(rb"\] (?:holds|closed|purged) [a-z_]{1,40} ")
-# The word of a day is given within minutes of its beginning; of the last days each one counts.
-_HEAD_BYTES, _TAIL_BYTES, _WHOLE_DAYS = 1 << 20, 64 << 20, 2
+_DONE = re.compile(
+    r"(?P<word>closed|sealed|purged) (?P<record_class>[a-z_]+) (?P<day>%s)[: ].*" % _DAY, re.ASCII
+)  # closed: by a version without seals
+_SIGN = re.compile(rb"\] (?:holds|closed|sealed|purged) [a-z_]{1,40} ")
 
 
 class Word(NamedTuple):
@@ -63,18 +58,18 @@ def say(settings, now, path):
     :return: list of sentences.
     """
     today = record_store.today(now)
-    words = {
+    said = {
         record_class: "holds %s %s" % (record_class, spans(held(settings, record_class, today)))
         for record_class in sorted(settings.classes)
     }
-    document = {"store": settings.store, "day": today.isoformat(), "words": words}
+    document = {"store": settings.store, "day": today.isoformat(), "words": said}
     before = _said(path)
     same = before.get("words", {}) if all(before.get(key) == document[key] for key in ("store", "day")) else {}
     if before != document:
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump(document, file)
         os.replace(path + ".new", path)
-    return [word for record_class, word in words.items() if same.get(record_class) != word]
+    return [word for record_class, word in said.items() if same.get(record_class) != word]
 
 
 def held(settings, record_class, today):
@@ -105,32 +100,23 @@ def heard(settings, collector, now):
     """
     today = record_store.today(now)
     first = today - datetime.timedelta(days=settings.retention_days)
-    had, last, seen = {}, {}, set()
-    begun = spoke = None
-    for day in record_store.days(settings.store, WORD_CLASS):
-        path = os.path.join(record_store.folder(settings.store, WORD_CLASS, day), collector + ".log")
-        size = _size(path)
-        begun = day if begun is None and size else begun
-        for text in _texts(path, (today - day).days < _WHOLE_DAYS) if size else ():
-            record = record_line.parse(text)
-            key = record_line.identity(text)
-            if key in seen or record is None or not _is_its_word(record):
-                continue
-            seen.add(key)
-            said = _HOLDS.fullmatch(record.message)
-            if said:
-                # A clock that was ahead and was set back has spoken of days that are not over.
-                days = _days(said["spans"], first, today - datetime.timedelta(days=1))
-                had.setdefault(said["record_class"], set()).update(days)
-                last[said["record_class"]] = days
-                spoke = day
-            done = _DONE.fullmatch(record.message)
-            one = _day(done["day"]) if done else None
-            if one and done["word"] == "closed" and first <= one < today:
-                had.setdefault(done["record_class"], set()).add(one)
-            elif one and done["word"] == "purged" and (day - one).days > record_settings.FLOOR_DAYS:
+    had, last, spoke = {}, {}, None
+    for day, message in words.said(settings, collector, _SIGN, today):
+        said = _HOLDS.fullmatch(message)
+        if said:
+            # A clock that was ahead and was set back has spoken of days that are not over.
+            days = _days(said["spans"], first, today - datetime.timedelta(days=1))
+            had.setdefault(said["record_class"], set()).update(days)
+            last[said["record_class"]] = days
+            spoke = day
+        done = _DONE.fullmatch(message)
+        one = _day(done["day"]) if done else None
+        if one and done["word"] == "purged":
+            if (day - one).days > record_settings.FLOOR_DAYS:
                 had.get(done["record_class"], set()).discard(one)
-    return Word(had, last, begun, spoke)
+        elif one and first <= one < today:
+            had.setdefault(done["record_class"], set()).add(one)
+    return Word(had, last, words.first_day(settings, collector), spoke)
 
 
 def lost(settings, word, now, own=None):
@@ -159,43 +145,6 @@ def _said(path):
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) and isinstance(found.get("words"), dict) else {}
-
-
-def _is_its_word(record):
-    return (
-        record.app == _PROGRAM and not record.sent.get("claims") and sources.vouched(WORD_CLASS, _PROGRAM, record.sent)
-    )
-
-
-def _size(path):
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return 0
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
-
-
-def _texts(path, whole):
-    """The lines of a file that may speak of days, in their order: of a day long over those of its first minutes."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        end = min(len(content), _HEAD_BYTES)
-        yield from _signed(content, 0, end)
-        if whole:
-            yield from _signed(content, max(end, len(content) - _TAIL_BYTES), len(content))
-
-
-def _signed(content, begin, end):
-    at = begin
-    while True:
-        found = _SIGN.search(content, at, end)
-        if not found:
-            return
-        start = content.rfind(b"\n", 0, found.start()) + 1
-        stop = content.find(b"\n", found.end())
-        if stop < 0:
-            return  # it is still being written
-        yield content[start:stop].decode("utf-8", "surrogateescape")
-        at = stop
 
 
 def _days(text, first, yesterday):

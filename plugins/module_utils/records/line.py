@@ -13,8 +13,11 @@ A record that arrives twice differs in nothing but the collector's element, and 
 
 from __future__ import annotations
 
+import io
 import re
 from typing import NamedTuple
+
+from . import reading
 
 # The collector's own element: the first that a space or the end follows, since what is before it is the structured data
 # of its sender, which ends at the first C(]) with a space (so rsyslog reads it), and what is after it is the text.
@@ -81,6 +84,10 @@ def _pairs(text):
 
 def read(path):
     """The lines of one record file, whatever bytes are in them, without line feeds."""
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        for line in file:
-            yield line.rstrip("\n")
+    with reading.opened(path) as content:
+        text = io.TextIOWrapper(content, encoding="utf-8", errors="surrogateescape", newline="\n")
+        try:
+            for line in text:
+                yield line.rstrip("\n")
+        finally:
+            text.detach()  # who opened it closes it

@@ -37,6 +37,7 @@ from typing import NamedTuple
 from . import counting, sources
 from . import line as record_line
 from . import settings as record_settings
+from . import store as record_store
 
 # An account's name is a stranger's to choose, and may hold these words too. So what sshd adds behind it is taken from
 # the end, and where a stranger's words stand there as well (the identity of a certificate), a colon is between them.
@@ -283,7 +284,7 @@ def command(arguments):
     settings, sessions, by_host = record_settings.load(), [], {}
     for record_class in ("session", "system"):
         for path in counting.select(settings, record_class, arguments.day, arguments.host):
-            by_host.setdefault(counting.host_of(path), {"session": [], "system": []})[record_class].append(path)
+            by_host.setdefault(record_store.host_of(path), {"session": [], "system": []})[record_class].append(path)
     for host, paths in by_host.items():
         unknown = _lines(paths["system"], ' claims="%s"' % _UNKNOWN)
         sessions += pair(host, heapq.merge(_lines(paths["session"], ""), unknown, key=_time))

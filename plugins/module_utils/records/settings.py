@@ -19,7 +19,8 @@ class Settings(NamedTuple):
 
     Without C(share_percent) and C(rate_kilobytes), as an earlier version of the role writes them, nobody has too much.
     C(gateways) are those of the hosts that translate addresses, by the inventory; None where an earlier version of the
-    role did not say.
+    role did not say. So is C(host), under which this collector's own words are filed, and without which nothing is
+    sealed, and C(collectors), all of them.
     """
 
     store: str
@@ -32,6 +33,8 @@ class Settings(NamedTuple):
     share_percent: float = 100
     rate_kilobytes: float = 0
     gateways: tuple | None = None
+    host: str = ""
+    collectors: tuple = ()
 
 
 def group_of(record_class):
@@ -58,6 +61,8 @@ def load(path=PATH):
             share_percent=float(raw.get("share_percent", 100)),
             rate_kilobytes=float(raw.get("rate_kilobytes", 0)),
             gateways=tuple(raw["gateways"]) if "gateways" in raw else None,
+            host=str(raw.get("host", "")),
+            collectors=tuple(raw.get("collectors", ())),
         )
     except FileNotFoundError as error:
         raise SettingsError(

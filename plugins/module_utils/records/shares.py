@@ -12,7 +12,6 @@ import os
 import stat
 from typing import NamedTuple
 
-from . import counting
 from . import store as record_store
 
 SEEN = "/run/order82-records/shares.json"
@@ -50,7 +49,7 @@ def look(settings, now, path):
     seconds, rates, since = now - before["at"], {}, {"at": before["at"], "open": before["open"]}
     if before["at"] and seconds >= LEAST_SECONDS:
         for name, size in opened.items():
-            host = counting.host_of(name)
+            host = record_store.host_of(name)
             rates[host] = rates.get(host, 0) + max(0, size - before["open"].get(name, 0)) / seconds
     if not before["at"] or not 0 <= seconds < LEAST_SECONDS:
         since = {"at": now, "open": opened}
@@ -148,7 +147,7 @@ def _sizes(settings, known):
             except FileNotFoundError:  # it was deleted meanwhile
                 continue
             if immutable:
-                closed[key] = {counting.host_of(name): size for name, size in sizes.items()}
+                closed[key] = {record_store.host_of(name): size for name, size in sizes.items()}
             else:
                 opened.update({"%s/%s" % (key, name): size for name, size in sizes.items()})
     return closed, opened
@@ -158,7 +157,7 @@ def _of_day(store, record_class, day):
     with record_store.opened(store, record_class, day) as folder:
         sizes = {}
         for name in os.listdir(folder):
-            if name.endswith(".log"):
+            if name.endswith((record_store.PLAIN, record_store.COMPRESSED)):
                 found = os.lstat(name, dir_fd=folder)
                 if stat.S_ISREG(found.st_mode) and found.st_size:
                     sizes[name] = found.st_size
@@ -171,7 +170,7 @@ def _by_host(closed, opened):
         for host, size in sizes.items():
             total[host] = total.get(host, 0) + size
     for name, size in opened.items():
-        host = counting.host_of(name)
+        host = record_store.host_of(name)
         total[host] = total.get(host, 0) + size
     return total
 

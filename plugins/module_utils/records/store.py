@@ -7,6 +7,7 @@ import array
 import contextlib
 import datetime
 import fcntl
+import hashlib
 import os
 import re
 import stat
@@ -16,6 +17,8 @@ FS_IOC_SETFLAGS = 0x40086602
 APPEND_ONLY = 0x20  # FS_APPEND_FL, chattr +a
 IMMUTABLE = 0x10  # FS_IMMUTABLE_FL, chattr +i
 MANIFEST = "SHA256SUMS"
+SIGNATURE = MANIFEST + ".sig"
+PLAIN, COMPRESSED = ".log", ".log.zst"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -78,10 +81,21 @@ def opened(store, *names):
         os.close(fd)
 
 
+@contextlib.contextmanager
+def alone(store):
+    """Nobody else seals, purges or holds days within it, for the C(with) statement: the timer waits for a person."""
+    fd = os.open(store, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 def opened_files(folder):
     """Open the record files in an open folder, one after the other: pairs of name, sorted, and descriptor."""
     for name in sorted(os.listdir(folder)):
-        if name.endswith(".log") and stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
+        if name.endswith(PLAIN) and stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
             fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
             try:
                 yield name, fd
@@ -118,10 +132,34 @@ def folder(store, record_class, day):
 
 
 def files(path):
-    """The record files in a day's folder, sorted."""
-    return sorted(
-        entry.path for entry in os.scandir(path) if entry.is_file(follow_symlinks=False) and entry.name.endswith(".log")
-    )
+    """The record files in a day's folder, sorted, each by the name that it has while the day is open.
+
+    Who reads one opens it by reading.py, whether it is compressed by now or not.
+    """
+    names = {
+        entry.path[: -len(end)]
+        for entry in os.scandir(path)
+        for end in (PLAIN, COMPRESSED)
+        if entry.name.endswith(end) and entry.is_file(follow_symlinks=False)
+    }
+    return sorted(name + PLAIN for name in names)
+
+
+def host_of(path):
+    """The host whose records a file holds."""
+    name = os.path.basename(path)
+    return name[: -len(COMPRESSED if name.endswith(COMPRESSED) else PLAIN)]
+
+
+def digest(fd):
+    """The SHA-256 of what is open, in hex digits; where it stands does not change."""
+    sum_, offset = hashlib.sha256(), 0
+    while True:
+        block = os.pread(fd, 1 << 20, offset)
+        if not block:
+            return sum_.hexdigest()
+        sum_.update(block)
+        offset += len(block)
 
 
 def today(now):

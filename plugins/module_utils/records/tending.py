@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The collector's housekeeping, once a minute: C(order82 records tend).
 
-Open days are append-only, past ones closed and immutable, those past retention deleted, and the disk is watched, as is
-what each sender has of it. A full disk raises an alarm and never deletes (article 13). Every step can be repeated: a
+Open days are append-only, past ones sealed, those past retention deleted, and the disk is watched, as is what each
+sender has of it. A full disk raises an alarm and never deletes (article 13). Every step can be repeated: a
 run that was killed is finished by the next one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import grp
-import hashlib
 import os
 import pwd
-import stat
 import sys
 import time
 
 from .. import processes
-from ..observers import ObservationError, observe
-from . import claims, holdings, shares
+from . import chain, claims, holdings, purging, sealing, shares, spoken, witness
 from . import settings as record_settings
 from . import store as record_store
 
@@ -28,7 +24,8 @@ OPEN_AHEAD_SECONDS = 15 * 60  # the next day's files are there, append-only, bef
 CLOSE_AFTER_SECONDS = 5 * 60  # what arrives at midnight is written by then
 RECEIVER = "order82-collect.service"
 HELD = "/run/order82-records/held"  # we stopped the receiver, not a person
-OPEN_MODE, CLOSED_MODE, FOLDER_MODE = 0o640, 0o440, 0o750
+OPEN_MODE, FOLDER_MODE = 0o640, 0o750
+EVERY_SECONDS = 60  # while a large day is compressed all else is seen to so often
 
 
 class Report:
@@ -45,24 +42,49 @@ def tend(settings, now, report):
 
     :param float now: seconds since 1970.
     """
-    steps = [open_days, protect, close_days]
-    for record_class in sorted(settings.classes):
-        for step in steps:
-            try:
-                step(settings, record_class, now, report)
-            except OSError as error:
-                report.alarms.append("%s of class %s failed: %s" % (step.__name__, record_class, error))
-    purge(settings, now, report)
+    begin = time.monotonic()
+    last = [begin]
+
+    def meanwhile():
+        """A day of many gigabytes takes longer than a minute."""
+        passed = time.monotonic()
+        if passed - last[0] > EVERY_SECONDS:
+            last[0] = passed
+            for step in (open_days, protect):
+                _each(settings, now + passed - begin, report, step)
+            watch(settings, now + passed - begin, report)
+
+    for step in (open_days, protect):
+        _each(settings, now, report, step)
+    with record_store.alone(settings.store):
+        _each(settings, now, report, seal_days, meanwhile=meanwhile)
+        done, alarms = purging.purge(settings, now)
+    report.done += done
+    report.alarms += alarms
+    watch(settings, now, report)
+    say_what_is_held(settings, now, report)
+
+
+def watch(settings, now, report):
+    """Look at the disk, at who has too much of it, and at who writes what he may not."""
     watch_disk(settings, report)
     watch_shares(settings, now, report)
     watch_claims(settings, now, report)
-    say_what_is_held(settings, now, report)
+
+
+def _each(settings, now, report, step, **more):
+    for record_class in sorted(settings.classes):
+        try:
+            step(settings, record_class, now, report, **more)
+        except OSError as error:
+            report.alarms.append("%s of class %s failed: %s" % (step.__name__, record_class, error))
 
 
 def open_days(settings, record_class, now, report):
     """Make today's folder and files (and shortly before midnight tomorrow's), so that no record waits."""
     ids = _ids(settings, record_class)
     _make_folder(settings.store, (), record_class, ids)
+    _make_folder(settings.store, (record_class,), chain.PURGED, (os.geteuid(), ids[1]))
     for day in sorted({record_store.today(now), record_store.today(now + OPEN_AHEAD_SECONDS)}):
         _make_folder(settings.store, (record_class,), day.isoformat(), ids)
         with record_store.opened(settings.store, record_class, day) as folder:
@@ -88,55 +110,24 @@ def protect(settings, record_class, now, report):
             record_store.set_flags_of(folder, record_store.APPEND_ONLY)
 
 
-def close_days(settings, record_class, now, report):
-    """Close the days that are over: manifest, mode 0440, immutable. A day that is closed already is left alone."""
-    first_open = _first_open_day(now)
-    for day in record_store.days(settings.store, record_class):
-        if day >= first_open:
-            continue
-        with record_store.opened(settings.store, record_class, day) as folder:
-            if record_store.flags_of(folder) & record_store.IMMUTABLE:
-                continue
-            record_store.set_flags_of(folder, 0)
-            lines, size = [], 0
-            for name, file in record_store.opened_files(folder):
-                record_store.set_flags_of(file, 0)
-                os.fchmod(file, CLOSED_MODE)
-                record_store.set_flags_of(file, record_store.IMMUTABLE)
-                lines.append("%s  %s\n" % (_digest(file), name))
-                size += os.fstat(file).st_size
-            _write_manifest(folder, lines, _ids(settings, record_class))
-            record_store.set_flags_of(folder, record_store.IMMUTABLE)
-        report.done.append("closed %s %s: %d files, %d bytes" % (record_class, day, len(lines), size))
+def seal_days(settings, record_class, now, report, meanwhile=lambda: None):
+    """Seal the days that are over, oldest first. One that is sealed already is left alone.
 
-
-def purge(settings, now, report):
-    """Delete whole days that are older than the retention, oldest first, and say what was deleted.
-
-    Only a closed day goes, and only while the clock is known to be right: a clock that jumps ahead deletes nothing.
+    :param meanwhile: a function that is called every few megabytes.
     """
-    oldest_kept = record_store.today(now) - datetime.timedelta(days=settings.retention_days)
-    past = [
-        (record_class, day)
-        for record_class in sorted(settings.classes)
-        for day in record_store.days(settings.store, record_class)
-        if day < oldest_kept
-    ]
-    if not past:
-        return
-    try:
-        trusted = observe("clock", {})["synchronised"]
-    except ObservationError as error:
-        report.alarms.append("nothing is purged: the clock can't be asked (%s)" % error)
-        return
-    if not trusted:
-        report.alarms.append("nothing is purged: the clock is not synchronised")
-        return
-    for record_class, day in past:
-        try:
-            _delete_day(settings, record_class, day, report)
-        except OSError as error:
-            report.alarms.append("%s %s is not purged: %s" % (record_class, day, error))
+    if not settings.host:
+        return  # an earlier version of the role wrote the settings: it will be applied anew
+    sealer = sealing.Sealer(settings.store, record_class, settings.host, _ids(settings, record_class), meanwhile)
+    for day in record_store.days(settings.store, record_class):
+        if day < _first_open_day(now):
+            try:
+                seal = sealer.seal(day)
+            except OSError as error:
+                report.alarms.append("%s %s is not sealed: %s" % (record_class, day, error))
+            else:
+                report.done += [witness.sealed(seal)] if seal else []
+    report.done += sealer.done
+    report.alarms += sealer.alarms
 
 
 def watch_disk(settings, report):
@@ -194,9 +185,10 @@ def watch_claims(settings, now, report):
 
 
 def say_what_is_held(settings, now, report):
-    """Tell the other collector which days there are, where they are not those of the last time."""
+    """Tell the other collector which days there are, where they are not those of the last time, and their seals."""
     try:
         report.holds += holdings.say(settings, now, holdings.SEEN)
+        report.holds += witness.say(settings, now, witness.SEEN)
     except OSError as error:
         report.alarms.append("which days there are can't be said: %s" % error)
 
@@ -242,77 +234,6 @@ def _make_file(folder, name, ids):
         os.close(fd)
 
 
-def _digest(fd):
-    digest, offset = hashlib.sha256(), 0
-    while True:
-        block = os.pread(fd, 1 << 20, offset)
-        if not block:
-            return digest.hexdigest()
-        digest.update(block)
-        offset += len(block)
-
-
-def _write_manifest(folder, lines, ids):
-    """Write what sha256sum -c reads; a seal signs it."""
-    name, new = record_store.MANIFEST, record_store.MANIFEST + ".new"
-    with contextlib.suppress(FileNotFoundError):
-        _free(name, folder)  # a run was killed between the manifest and the folder's flag
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(new, dir_fd=folder)  # a run was killed, or somebody put it there: whoever writes it makes it
-    fd = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.writelines(lines)
-        os.fchown(fd, *ids)
-        os.fchmod(fd, CLOSED_MODE)
-        file.flush()
-        os.fsync(fd)
-        os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
-        record_store.set_flags_of(fd, record_store.IMMUTABLE)
-
-
-def _delete_day(settings, record_class, day, report):
-    with record_store.opened(settings.store, record_class) as parent:
-        with record_store.opened(settings.store, record_class, day) as folder:
-            if not record_store.flags_of(folder) & record_store.IMMUTABLE:
-                return
-            names = os.listdir(folder)
-            size = sum(os.lstat(name, dir_fd=folder).st_size for name in names)
-            digest = _of_manifest(folder)
-            record_store.set_flags_of(folder, 0)
-            for name in names:
-                _free(name, folder)
-                os.unlink(name, dir_fd=folder)
-        record_store.set_flags_of(parent, 0)
-        try:
-            os.rmdir(day.isoformat(), dir_fd=parent)
-        finally:
-            record_store.set_flags_of(parent, record_store.APPEND_ONLY)
-    report.done.append(
-        "purged %s %s: %d files, %d bytes, older than %d days, SHA-256 of its manifest %s"
-        % (record_class, day, len(names), size, settings.retention_days, digest)
-    )
-
-
-def _of_manifest(folder):
-    try:
-        fd = os.open(record_store.MANIFEST, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
-    except OSError:
-        return "none"
-    try:
-        return _digest(fd)
-    finally:
-        os.close(fd)
-
-
-def _free(name, folder):
-    if stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
-        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
-        try:
-            record_store.set_flags_of(fd, 0)
-        finally:
-            os.close(fd)
-
-
 def command(arguments):
     """order82 records tend"""
     del arguments
@@ -324,3 +245,12 @@ def command(arguments):
         sys.stderr.write("<2>alarm: %s\n" % sentence)
     document = {"done": report.done, "alarms": report.alarms, "holds": report.holds}
     return document, "\n".join(report.done + report.holds), 1 if report.alarms else 0
+
+
+def seal_command(arguments):
+    """order82 records seal"""
+    del arguments
+    settings, report = record_settings.load(), Report()
+    with record_store.alone(settings.store):
+        _each(settings, time.time(), report, seal_days)
+        return spoken.by_hand(report.done, report.alarms)

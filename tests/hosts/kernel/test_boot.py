@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..conftest import Lab, until
+from ..conftest import READ, Lab, until
 
 NUMBERS = 500
 
@@ -23,5 +23,5 @@ def test_all_measures_are_up_again_after_a_boot(lab: Lab, mark: str) -> None:
     until(600, booted, "the boot of server1, with no failed unit")
 
     lab.green(within=600)
-    found = lab.do("server1", f"grep -rhaoE '{mark}-[0-9]+' /srv/records/*/*/server1.log | sort -u").split()
+    found = lab.do("server1", f"{READ} /srv/records/*/*/server1.log* | grep -aoE '{mark}-[0-9]+' | sort -u").split()
     assert len(found) == NUMBERS

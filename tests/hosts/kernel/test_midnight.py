@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ..conftest import HANG, Lab, until
+from ..conftest import HANG, READ, Lab, until
 from ..nat.conftest import Flow, Gateway, both_ends, by_mode, send
 from ..nat.test_trace import PROTOCOLS, ask_many, index, iso
 
@@ -184,7 +184,7 @@ def test_the_evidence_of_both_days_is_shown(lab: Lab, flows: dict[str, Sent], mi
             for one in answer["candidates"]:
                 proof = one["evidence"]
                 found.add(proof["file"].split("/")[1])
-                line = lab.do("server1", f"sed -n {proof['line']}p /srv/records/{proof['file']} | sha256sum")
+                line = lab.do("server1", f"{READ} /srv/records/{proof['file']} | sed -n {proof['line']}p | sha256sum")
                 assert line.split()[0] == proof["line_sha256"]
     assert found == days
 

@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.order82.baseline.plugins.module_utils.nat.record import record_text
 from ansible_collections.order82.baseline.plugins.plugin_utils import nat_plan
 
-from ..conftest import Lab
+from ..conftest import READ, Lab
 
 FLOWS = Path(__file__).with_name("flows.py")
 
@@ -139,8 +139,8 @@ def both_ends(lab: Lab, gateway: Gateway, mark: str) -> list[Flow]:
 
 def texts(lab: Lab, collector: str, gateway: Gateway, kind: str) -> Iterator[tuple[dict[str, str], list[str]]]:
     """The records of a gateway on a collector, of one kind, each once."""
-    files = f"/srv/records/nat_mapping/*/{gateway.name}.log"
-    found = lab.do(collector, f"grep -haoE '\\] {kind} .*' {files}", ok=(0, 1))
+    files = f"/srv/records/nat_mapping/*/{gateway.name}.log*"
+    found = lab.do(collector, f"{READ} {files} | grep -aoE '\\] {kind} .*'", ok=(0, 1))
     for text in dict.fromkeys(found.splitlines()):
         _kind, pairs, entries = record_text.parse(text[2:])
         yield pairs, entries

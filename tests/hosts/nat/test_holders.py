@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..conftest import CHECKOUT, HANG, Lab, until
+from ..conftest import CHECKOUT, HANG, READ, Lab, until
 from .conftest import Flow, Gateway, recorded, send
 from .test_trace import ask, index, iso
 
@@ -87,7 +87,7 @@ def test_the_user_of_radius_is_named(lab: Lab, gateways: dict[str, Gateway], mar
         assert (held["account"], held["station"], held["source"]) == (user, "13800138000", "RADIUS")
         assert held["until"] is not None
         proof = held["evidence"]
-        line = lab.do("collector1", f"sed -n {proof['line']}p /srv/records/{proof['file']}")
+        line = lab.do("collector1", f"{READ} /srv/records/{proof['file']} | sed -n {proof['line']}p")
         assert f"accounting Start {address}" in line
 
 

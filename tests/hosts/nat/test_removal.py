@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..conftest import HANG, Lab, changed, until
+from ..conftest import HANG, READ, Lab, changed, until
 from .conftest import Gateway, by_mode, send, texts
 
 
@@ -20,7 +20,7 @@ def test_removal_takes_the_rules_and_leaves_the_records(lab: Lab, gateway: Gatew
 
 
 def test_removal_of_the_index_leaves_the_records(lab: Lab, gateways: dict[str, Gateway]) -> None:
-    count = "cat /srv/records/nat_mapping/*/*.log | wc -l"
+    count = f"{READ} /srv/records/nat_mapping/*/*.log* | wc -l"
     before = int(lab.do("collector2", count))
     lab.hold("collector2", "order82-nat-index")
     lab.remove("nat_log", hosts="collector2")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import HANG, Lab, until
+from ..conftest import HANG, READ, Lab, until
 from .conftest import Flow, Gateway, Thousands, by_mode, recorded, send, texts
 
 WARRANT = "--case A-1 --basis 'a test' --officer 'Li Wei 1' --officer 'Wang Fang 2'"
@@ -109,7 +109,7 @@ def test_answer_shows_its_evidence_and_leaves_a_record(lab: Lab, gateways: dict[
     (one,) = answer["answers"][0]["candidates"]
     assert (one["inside_address"], one["inside_port"]) == (flow.inside, flow.inside_port)
     proof = one["evidence"]
-    line = lab.do("collector2", f"sed -n {proof['line']}p /srv/records/{proof['file']} | sha256sum")
+    line = lab.do("collector2", f"{READ} /srv/records/{proof['file']} | sed -n {proof['line']}p | sha256sum")
     assert line.split()[0] == proof["line_sha256"]
     for collector in ("collector1", "collector2"):
         until(

@@ -15,6 +15,7 @@ import sys
 from collections import Counter, defaultdict
 
 from order82_baseline.records import line as record_line
+from order82_baseline.records import reading, store
 
 
 def main(seed: str) -> dict:
@@ -25,8 +26,8 @@ def main(seed: str) -> dict:
     senders: dict = defaultdict(Counter)
     claims: dict = defaultdict(Counter)
     mixed = []
-    for path in glob.glob("/srv/records/*/*/*.log"):
-        with open(path, "rb") as file:
+    for path in sorted({name for folder in glob.glob("/srv/records/*/20*") for name in store.files(folder)}):
+        with reading.opened(path) as file:
             for text in file:
                 found = set(token.findall(text))
                 if not found:

@@ -9,14 +9,14 @@ import shlex
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.records import line, sources
 
-from ..conftest import HANG, Lab, until
+from ..conftest import HANG, READ, Lab, until
 from .outside import COLLECTORS, WEB, gets_in
 from .test_hostile import HOST_KEY, send
 
 HOSTS = ("web", "gateway")  # Debian 12; and Debian 13, where the recorder of translations runs
 ACCOUNT = "33"  # www-data
 OPS = "1000"  # by which tests come
-CLASSES = "/srv/records/[!s]*/*/*.log /srv/records/s[!y]*/*/*.log"  # all but system
+CLASSES = "/srv/records/[!s]*/*/*.log* /srv/records/s[!y]*/*/*.log*"  # all but system
 NATIVE = """
 import socket, sys
 journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -48,7 +48,7 @@ def kept(lab: Lab, host: str, mark: str) -> line.Record:
     """The one record with this mark, which is of class system on both collectors, and of no other; but for this very test's sudo."""
     found = lab.arrived("system", host, mark)
     for collector in COLLECTORS:
-        others = lab.do(collector, f"grep -haF {shlex.quote(mark)} {CLASSES}", ok=(0, 1)).splitlines()
+        others = lab.do(collector, f"{READ} {CLASSES} | grep -aF {shlex.quote(mark)}", ok=(0, 1)).splitlines()
         assert [
             one for one in map(line.parse, others) if one is None or (one.app, one.sent["uid"]) != ("sudo", OPS)
         ] == []

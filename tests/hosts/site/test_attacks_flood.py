@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.records import line
 
-from ..conftest import HANG, Lab, until
+from ..conftest import HANG, READ, Lab, until
 from ..drift import red
 from .test_hostile import CLIENT, COLLECTORS, HOST_KEY
 
@@ -45,7 +45,7 @@ print(let_in)
 def filed(lab: Lab, host: str, mark: str) -> list[datetime.datetime]:
     """When the collector took each of a host's records with this mark, in their order."""
     # Only the heads: the messages are large.
-    heads = lab.do(COLLECTOR, f"grep -haF {mark} /srv/records/system/*/{host}.log | cut -c -600").splitlines()
+    heads = lab.do(COLLECTOR, f"{READ} /srv/records/system/*/{host}.log* | grep -aF {mark} | cut -c -600").splitlines()
     records = [line.parse(one) for one in heads]
     return [datetime.datetime.fromisoformat(one.stored["at"]) for one in records if one]
 
@@ -81,7 +81,7 @@ def test_a_flood_is_slowed_down_and_keeps_nobody_up(lab: Lab, mark: str) -> None
 
 
 def test_a_host_has_so_many_connections_and_others_come_in(lab: Lab, mark: str) -> None:
-    refused = f"cat /srv/records/security_event/*/{COLLECTOR}.log | grep -acF 'refused: vault from' || true"
+    refused = f"{READ} /srv/records/security_event/*/{COLLECTOR}.log* | grep -acF 'refused: vault from' || true"
     before = int(lab.do(COLLECTOR, refused))
     lab.do("vault", f"echo {base64.b64encode(KNOCKS.encode()).decode()} | base64 -d >/root/knocks.py")
     words = f"python3 /root/knocks.py {COLLECTORS[COLLECTOR]} {3 * CONNECTIONS} {' '.join(HOST_KEY)}"
@@ -97,10 +97,11 @@ def test_a_host_has_so_many_connections_and_others_come_in(lab: Lab, mark: str) 
 def crowder(lab: Lab) -> Iterator[str]:
     """The host that has most on a collector, and more than its share: between it and the next."""
     stored: dict[str, int] = {}
-    listed = lab.do(COLLECTOR, "find /srv/records -name '*.log' -type f -printf '%f %s\\n'")
+    listed = lab.do(COLLECTOR, "find /srv/records -name '*.log*' -type f -printf '%f %s\\n'")
     for row in listed.splitlines():
         name, size = row.rsplit(" ", 1)
-        stored[name.removesuffix(".log")] = stored.get(name.removesuffix(".log"), 0) + int(size)
+        host = name.partition(".log")[0]
+        stored[host] = stored.get(host, 0) + int(size)
     (next_one, _), (most, name) = sorted((size, host) for host, size in stored.items())[-2:]
     blocks, size = lab.do(COLLECTOR, "stat -f -c '%b %S' /srv/records").split()
     percent = 100 * (next_one + most) / 2 / (int(blocks) * int(size))

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.records import sources
 
-from ..conftest import HANG, Lab, until
+from ..conftest import HANG, READ, Lab, until
 from ..hostile_messages import CLASSES, Message, has_a_time
 from .test_attacks_classes import ACCOUNT, HOSTS, as_www_data
 from .test_hostile import COLLECTORS, HOST_KEY
@@ -83,11 +83,11 @@ def sent(lab: Lab) -> Iterator[Sent]:
 
 def numbers(lab: Lab, collector: str, seed: str) -> int:
     """How many different messages a collector has, in all classes, under whatever name."""
-    files = "/srv/records/*/*/*.log"
+    pattern = f"{seed}[.][a-z]+[.][a-z]+[.][0-9]{{5}}[.]"
     return int(
         lab.do(
             collector,
-            f"LC_ALL=C grep -haosE '{seed}[.][a-z]+[.][a-z]+[.][0-9]{{5}}[.]' {files} | LC_ALL=C sort -u | wc -l",
+            f"{READ} /srv/records/*/*/*.log* | LC_ALL=C grep -aoE '{pattern}' | LC_ALL=C sort -u | wc -l",
         )
     )
 

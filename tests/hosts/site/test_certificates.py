@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import CHECKOUT, HANG, Lab, until
+from ..conftest import CHECKOUT, HANG, READ, Lab, until
 from ..drift import red
 from .test_hostile import COLLECTORS, send
 
@@ -127,7 +127,7 @@ def test_withdrawn_and_renewed_certificates_open_nothing_any_more_and_the_new_on
     for at in COLLECTORS:
         for host in ("web", "collector2"):
             until(HANG, lambda at=at, host=host: not admits(lab, at, host, mark), f"the refusal of {host}'s by {at}")
-        numbers = f"grep -haso 'number [0-9]* of {mark}' /srv/records/system/*/web.log | sort -u | wc -l"
+        numbers = f"{READ} /srv/records/system/*/web.log* | grep -ao 'number [0-9]* of {mark}' | sort -u | wc -l"
         until(HANG, lambda at=at, numbers=numbers: lab.do(at, numbers) == "1000\n", f"all numbers on {at}")
     assert lab.do("web", known) == "401\n"
     lab.do("web", "rm /root/stolen.repository; systemctl start order82-backup-drill")  # signed with the new key
@@ -158,7 +158,7 @@ def impostor(lab: Lab, mark: str, tmp_path: Path) -> Iterator[None]:
 
 def test_impostor_gets_nothing_and_the_collector_all_of_it(lab: Lab, mark: str, impostor: None) -> None:
     """A forwarder that refuses its collector says so through the other one, and sends all when the right one is back."""
-    numbers = f"grep -haso 'number [0-9]* of {mark}' /srv/records/system/*/web.log | sort -u | wc -l"
+    numbers = f"{READ} /srv/records/system/*/web.log* | grep -ao 'number [0-9]* of {mark}' | sort -u | wc -l"
     lab.do("web", f"seq -f 'number %.0f of {mark}' 5000 | systemd-cat -t refused")
     until(
         HANG,

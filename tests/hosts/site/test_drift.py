@@ -13,13 +13,14 @@ ALL = ("collector1", "collector2", "gateway", "vault", "web")
 STORE_CHECKS = {
     "all_heard",
     "filled",
-    "integrity",
     "logins",
     "protection",
     "reaches_back",
     "readers",
     "retention",
+    "sealed",
     "space",
+    "witness",
 }
 
 LOGINS = {"collector1": {"log_collector.logins"}, "collector2": {"log_collector.logins"}}
@@ -48,8 +49,8 @@ DRIFTS = {
         {"vault": {"log_forwarder.crowding", "log_forwarder.as_laid_down"}},
     ),
     "attribute cleared": Drift(
-        {"collector1": f"chattr -i {DAY}/web.log"},
-        {"collector1": f"chattr +i {DAY}/web.log"},
+        {"collector1": f"chattr -i {DAY}/web.log.zst"},
+        {"collector1": f"chattr +i {DAY}/web.log.zst"},
         {"collector1": {"log_collector.protection"}},
     ),
     "attribute of a folder cleared": Drift(
@@ -59,8 +60,8 @@ DRIFTS = {
         still={"collector2": ("order82-records.timer",)},  # it would set it again within a minute
     ),
     "mode of a record loosened": Drift(
-        {"collector1": f"chattr -i {DAY}/web.log; chmod 0644 {DAY}/web.log; chattr +i {DAY}/web.log"},
-        {"collector1": f"chattr -i {DAY}/web.log; chmod 0440 {DAY}/web.log; chattr +i {DAY}/web.log"},
+        {"collector1": f"chattr -i {DAY}/web.log.zst; chmod 0644 {DAY}/web.log.zst; chattr +i {DAY}/web.log.zst"},
+        {"collector1": f"chattr -i {DAY}/web.log.zst; chmod 0440 {DAY}/web.log.zst; chattr +i {DAY}/web.log.zst"},
         {"collector1": {"log_collector.protection"}},
     ),
     "mode of the key loosened": Drift(
@@ -69,8 +70,12 @@ DRIFTS = {
         {"web": {"order82.key", "order82.as_laid_down"}},
     ),
     "wrong owner": Drift(
-        {"collector2": f"chattr -i {DAY}/vault.log; chown nobody {DAY}/vault.log; chattr +i {DAY}/vault.log"},
-        {"collector2": f"chattr -i {DAY}/vault.log; chown order82-collect {DAY}/vault.log; chattr +i {DAY}/vault.log"},
+        {
+            "collector2": f"chattr -i {DAY}/vault.log.zst; chown nobody {DAY}/vault.log.zst; chattr +i {DAY}/vault.log.zst"
+        },
+        {
+            "collector2": f"chattr -i {DAY}/vault.log.zst; chown order82-collect {DAY}/vault.log.zst; chattr +i {DAY}/vault.log.zst"
+        },
         {"collector2": {"log_collector.protection"}},
     ),
     "retention lowered by another package": Drift(
@@ -113,18 +118,18 @@ DRIFTS = {
         {"vault": {"time_sync.offset", "time_sync.sources", "time_sync.as_laid_down"}},
     ),
     "record deleted": Drift(
-        {"collector1": f"cd {DAY}; chattr -i . vault.log; mv vault.log /root/; chattr +i ."},
-        {"collector1": f"cd {DAY}; chattr -i .; mv /root/vault.log .; chattr +i vault.log ."},
-        {"collector1": {"log_collector.integrity"}},
+        {"collector1": f"cd {DAY}; chattr -i . vault.log.zst; mv vault.log.zst /root/; chattr +i ."},
+        {"collector1": f"cd {DAY}; chattr -i .; mv /root/vault.log.zst .; chattr +i vault.log.zst ."},
+        {"collector1": {"log_collector.sealed"}},
     ),
     "record forged": Drift(
         {
-            "collector2": f"cd {DAY}; chattr -i web.log; cp -a web.log /root/; chmod +w web.log; echo x >> web.log; chmod 0440 web.log; chattr +i web.log"
+            "collector2": f"cd {DAY}; chattr -i web.log.zst; cp -a web.log.zst /root/; chmod +w web.log.zst; echo x >> web.log.zst; chmod 0440 web.log.zst; chattr +i web.log.zst"
         },
         {
-            "collector2": f"cd {DAY}; chattr -i . web.log; cp -a --remove-destination /root/web.log .; chattr +i web.log ."
+            "collector2": f"cd {DAY}; chattr -i . web.log.zst; cp -a --remove-destination /root/web.log.zst .; chattr +i web.log.zst ."
         },
-        {"collector2": {"log_collector.integrity"}},
+        {"collector2": {"log_collector.sealed"}},
     ),
     "day deleted": Drift(
         {
@@ -135,7 +140,8 @@ DRIFTS = {
         },
         {
             "collector1": {
-                f"log_collector.{name}" for name in ("retention", "reaches_back", "housekeeping", "as_laid_down")
+                f"log_collector.{name}"
+                for name in ("retention", "reaches_back", "sealed", "housekeeping", "as_laid_down")
             }
         },
         still={"collector1": ("order82-records.timer",)},  # it would tell the other one within a minute
@@ -150,7 +156,10 @@ DRIFTS = {
             "collector1": "cd /srv/records/session; chattr -a .; for d in /root/20*-*; do mv $d .; chattr +i ${d##*/}; done; chattr +a .; "
             "systemctl start order82-records"
         },
-        {"collector1": {"log_collector.reaches_back"}, "collector2": {"log_collector.reaches_back"}},
+        {
+            "collector1": {"log_collector.reaches_back", "log_collector.sealed"},
+            "collector2": {"log_collector.reaches_back", "log_collector.witness"},
+        },
     ),
     "retention lowered in the settings": Drift(
         {"collector2": 'sed -i.was \'s/"retention_days": 60/"retention_days": 30/\' /etc/order82/records.json'},

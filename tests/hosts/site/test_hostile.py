@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.records import line
 
-from ..conftest import HANG, Lab, until
+from ..conftest import HANG, READ, Lab, until
 
 CLIENT = (Path(__file__).parents[1] / "relp_client.py").read_bytes()
 COLLECTORS = {"collector1": "10.82.3.11", "collector2": "10.82.3.12"}
@@ -38,7 +38,7 @@ def keep_message(lab: Lab, collector: str, message: bytes, mark: str, repeat: in
     """Send a message (its last byte so many times) with vault's own certificate and find it in vault's file of class system."""
     lab.do(collector, "touch /run/before")
     assert send(lab, "vault", collector, *HOST_KEY, message, repeat=repeat) == (0, "OK\n")
-    encoded = lab.do(collector, f"grep -haF {mark} /srv/records/system/*/vault.log | base64 -w0")
+    encoded = lab.do(collector, f"{READ} /srv/records/system/*/vault.log* | grep -aF {mark} | base64 -w0")
     raw = base64.b64decode(encoded)
     assert raw.count(b"\n") == 1, "one message is one line"
     record = line.parse(raw.rstrip(b"\n").decode("utf-8", "surrogateescape"))
@@ -136,7 +136,7 @@ def strangers(lab: Lab) -> Iterator[dict[str, tuple[str, str]]]:
 def test_stranger_is_refused_and_it_is_recorded(
     lab: Lab, strangers: dict, collector: str, stranger: str, mark: str
 ) -> None:
-    seen = f"cat /srv/records/security_event/*/{collector}.log | grep -acF 10.82.3.100 || true"
+    seen = f"{READ} /srv/records/security_event/*/{collector}.log* | grep -acF 10.82.3.100 || true"
     before = {at: int(lab.do(at, seen)) for at in COLLECTORS}
     code, said = send(
         lab, "subscriber", collector, *strangers[stranger], f"<14>1 2026-11-24T00:00:00Z vault a - - - {mark}".encode()

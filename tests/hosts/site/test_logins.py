@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import HANG, Lab, until
+from ..conftest import HANG, READ, Lab, until
 from ..drift import Drift, broken
 from .test_arrival import ADMINISTRATOR, SSH
 from .test_drift import DRIFTS, LOGINS
@@ -82,10 +82,10 @@ def test_nobody_else_can_write_that_it_was(lab: Lab) -> None:
                 lab.do(host, f"runuser -u {account} -- logger --id=4242 -t sshd {shlex.quote(text)}")
             # In whatever class: of root's programs that have ended already the name is believed.
             for collector in lab.collectors():
-                files = f"/srv/records/*/*/{host}.log"
+                files = f"/srv/records/*/*/{host}.log*"
                 until(
                     HANG,
-                    lambda at=collector, files=files: lab.do(at, f"grep -laF {identity} {files}", ok=(0, 1)),
+                    lambda at=collector, files=files: lab.do(at, f"{READ} {files} | grep -aF {identity}", ok=(0, 1)),
                     f"what was made up on {host}, on {collector}",
                 )
         for observed in seen(lab, anew=False):

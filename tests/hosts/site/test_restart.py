@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ..conftest import HANG, Lab, until
+from ..conftest import HANG, READ, Lab, until
 from .outside import COLLECTORS
 
 NUMBERS = 200
@@ -17,7 +17,7 @@ def test_all_measures_are_up_again_after_a_restart(lab: Lab, mark: str) -> None:
     lab.green()
     for host in ("web", "gateway"):
         for collector in COLLECTORS:
-            found = f"grep -haoE '{mark}-[0-9]+' /srv/records/*/*/{host}.log | sort -u | wc -l"
+            found = f"{READ} /srv/records/*/*/{host}.log* | grep -aoE '{mark}-[0-9]+' | sort -u | wc -l"
             until(
                 HANG, lambda at=collector, look=found: int(lab.do(at, look)) == NUMBERS, f"all of {host} on {collector}"
             )

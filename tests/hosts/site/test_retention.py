@@ -47,6 +47,8 @@ def store(lab: Lab, request: pytest.FixtureRequest, day: str) -> Iterator[Store]
         "retention_days": 60,
         "free_percent_alarm": 1,
         "reserve_percent": 0,
+        "host": collector,
+        "collectors": list(COLLECTORS),
     }
     lab.do(
         collector,
@@ -64,7 +66,7 @@ def test_sixtieth_day_stays_and_the_day_before_it_goes(store: Store) -> None:
     report = store.tend()
     assert store.days() == [store.day(60), store.day(59), store.day(0)]
     assert sum("purged" in sentence for sentence in report["done"]) == 2
-    assert store.lab.do(store.collector, f"cat {STORE}/session/{store.day(60)}/web.log") == "a record\n"
+    assert store.lab.do(store.collector, f"zstd -dc {STORE}/session/{store.day(60)}/web.log.zst") == "a record\n"
 
 
 def test_full_disk_alarms_and_nothing_goes_early(store: Store) -> None:

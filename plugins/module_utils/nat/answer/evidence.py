@@ -6,14 +6,14 @@ from __future__ import annotations
 import hashlib
 import os
 
-from ...records import store
+from ...records import reading, store
 from ..index import duckdb_engine, record_files
 from ..record import flow_entry, record_text
 
 # Around the end of a translation, in milliseconds, in which its list was written: usual, late, anywhere in the day.
 _WINDOWS = ((0, 1200), (-1000, 10000), (-600000, 3600000), (-(1 << 61), 1 << 61))
 _ONE_BY_ONE = 4
-_MOST_OPEN = 200  # record files
+_MOST_OPEN = 20  # record files; of each that is compressed 4 MiB are kept
 _PIECE = 1200  # the first window, so that it lies in two pieces at the most
 ELSEWHERE = "the evidence of some candidates is not on this host: it lies on the collectors that have the records"
 
@@ -31,21 +31,26 @@ class Seals:
         self._files = {}
 
     def of(self, day, gateway):
-        """The path of a record file below the store, its SHA-256 as the manifest has it, and whether the day is closed.
+        """A record file as it lies there.
 
-        :return: (str, str or None, bool).
+        Its path below the store, its SHA-256 as the manifest has it, and how its day is: C(sealed), C(closed) (by a
+        version without seals) or C(open).
+
+        :return: (str, str or None, str).
         """
         if day not in self._known:
             path = os.path.join(self._store, self._class, day, store.MANIFEST)
             try:
                 with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                    rows = [line.rstrip("\n").split(None, 1) for line in file]
+                    rows = [line.rstrip("\n").split(None, 1) for line in file if not line.startswith("#")]
                 self._known[day] = {row[1].lstrip("*"): row[0] for row in rows if len(row) == 2}
             except FileNotFoundError:
                 self._known[day] = None
         sums = self._known[day]
-        name = gateway + ".log"
-        return os.path.join(self._class, day, name), (sums or {}).get(name), sums is not None
+        name = reading.name_of(os.path.join(self._store, self._class, day, gateway + store.PLAIN))
+        signed = os.path.exists(os.path.join(self._store, self._class, day, store.SIGNATURE))
+        how = "open" if sums is None else "sealed" if signed else "closed"
+        return os.path.join(self._class, day, name), (sums or {}).get(name), how
 
     def has(self, day, gateway):
         """Whether the record file is still there."""
@@ -53,13 +58,13 @@ class Seals:
 
     def read(self, day, gateway, place):
         """The bytes of one line, with its line feed; none where the file is not there."""
-        fd = self._file(day, gateway)
-        return b"" if fd is None else os.pread(fd, place[2], place[1])
+        file = self._file(day, gateway)
+        return b"" if file is None else file.at(place[1], place[2])
 
     def close(self):
         """Close the record files, and forget the manifests; they are opened again when they are needed."""
-        for fd in filter(None, self._files.values()):
-            os.close(fd)
+        for file in filter(None, self._files.values()):
+            file.close()
         self._files.clear()
         self._known.clear()
 
@@ -68,10 +73,10 @@ class Seals:
             if len(self._files) >= _MOST_OPEN:
                 self.close()
             try:
-                fd = os.open(os.path.join(self._store, self._class, day, gateway + ".log"), os.O_RDONLY)
+                file = reading.DayFile(os.path.join(self._store, self._class, day, gateway + store.PLAIN))
             except FileNotFoundError:
-                fd = None
-            self._files[day, gateway] = fd
+                file = None
+            self._files[day, gateway] = file
         return self._files[day, gateway]
 
 
@@ -96,13 +101,13 @@ def of_tenure(seals, tenure):
 
 
 def _where(seals, found, line):
-    path, digest, closed = seals.of(found.day, found.gateway)
+    path, digest, how = seals.of(found.day, found.gateway)
     return {
         "file": path,
         "line": line[0],
         "line_sha256": hashlib.sha256(line[1]).hexdigest(),
         "file_sha256": digest,
-        "seal": "closed" if closed else "open",
+        "seal": how,
     }
 
 

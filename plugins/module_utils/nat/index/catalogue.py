@@ -12,7 +12,7 @@ import json
 import os
 import re
 
-from ...records import store
+from ...records import reading, store
 from . import location
 
 RECORD_CLASS = "nat_mapping"
@@ -98,7 +98,7 @@ def sources(store_folder, day):
         folder = store.folder(store_folder, record_class, day)
         found[record_class] = {
             "closed": os.path.exists(os.path.join(folder, store.MANIFEST)),
-            "sizes": {os.path.basename(path): os.path.getsize(path) for path in files(store_folder, record_class, day)},
+            "sizes": {os.path.basename(path): reading.size(path) for path in files(store_folder, record_class, day)},
         }
     return found
 

@@ -46,7 +46,7 @@ import urllib.parse
 from typing import NamedTuple
 
 from ...records import line as record_line
-from ...records import sources
+from ...records import reading, sources
 
 UNREADABLE = "-"
 """Instead of an address, where not even that could be read: any that this host gives out may be meant."""
@@ -159,7 +159,7 @@ def events(path):
         comes once, however often it arrived.
     """
     offset, reader, strange = 0, Reader(), set()
-    with open(path, "rb", 1 << 20) as file:
+    with reading.opened(path) as file:
         for number, line in enumerate(file, 1):
             if _HEAD.match(line) and line.endswith(b"\n"):
                 text = line[:-1].decode("utf-8", "backslashreplace")

@@ -26,6 +26,7 @@ import datetime
 import os
 import shutil
 
+from ...records import store
 from .. import times
 from ..plan import plan_id
 from . import catalogue, dhcp_radius, duckdb_engine, record_files
@@ -128,7 +129,10 @@ class Build:
         """Everything but the renaming; the catalogue and the bad lines."""
         os.makedirs(self.parts)
         closed = self.sources[catalogue.RECORD_CLASS]["closed"]
-        files = [(_host(path), path, closed) for path in catalogue.files(self.store, catalogue.RECORD_CLASS, self.day)]
+        files = [
+            (store.host_of(path), path, closed)
+            for path in catalogue.files(self.store, catalogue.RECORD_CLASS, self.day)
+        ]
         self.scan = record_files.Scan(files, self.work, self.chunk_bytes)
         with contextlib.closing(
             duckdb_engine.connect(self.threads, self.memory, os.path.join(self.work, "spill"), ordered=False)
@@ -378,7 +382,7 @@ class Build:
             writer = csv.writer(file, lineterminator="\n")
             for source in catalogue.files(self.store, catalogue.HOLDER_CLASS, self.day):
                 for event, place in dhcp_radius.events(source):
-                    writer.writerow((*event, _host(source), *place))
+                    writer.writerow((*event, store.host_of(source), *place))
                     if event.holds is None:
                         self._name_strange(os.path.basename(source), event, place)
         if not os.path.getsize(path):
@@ -400,10 +404,6 @@ class Build:
         fields = row.split(",")
         fields += [""] * (6 - len(fields))
         return "%d,%s,%s,%d,%d,%d\n" % (gateway, identity, ",".join(fields[:6]), *place)
-
-
-def _host(path):
-    return os.path.basename(path)[: -len(".log")]
 
 
 def _even(rows):

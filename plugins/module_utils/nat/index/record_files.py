@@ -16,7 +16,7 @@ import zlib
 from typing import NamedTuple
 
 from ...records import line as record_line
-from ...records import sources
+from ...records import reading, sources
 from .. import times
 from ..record import flow_entry, record_text
 from . import coverage
@@ -139,7 +139,7 @@ class Scan:
 
     def _file(self, number, path, closed, seen):
         offset = 0
-        with open(path, "rb", 1 << 20) as file:
+        with reading.opened(path) as file:
             for count, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     if not closed:

@@ -74,14 +74,13 @@ OBSERVERS = {
     ),
     "record_store": Observer(
         look=later("record_store", "see_record_store"),
-        text="a collector's record store: days, gaps, protection, hashes, who is silent, how long the disk lasts",
+        text="a collector's record store: days, gaps, protection, who is silent, how long the disk lasts",
         arguments={"silence_seconds": Argument(int, "a host without a record for so many seconds is silent", 300)},
         facts={
             "oldest_days": "int: age in days of the oldest day of the class that goes back least",
             "missing_days": "list: class and day between the oldest and today that are not there (lists: 20 at most)",
-            "missing_files": "list: files that a day has lost: named in its manifest, or of a known host today",
+            "missing_files": "list: files of known hosts that an open day has lost",
             "unprotected": "list: files and folders whose mode, owner, group or attribute is not as it must be",
-            "altered": "list: closed files that differ from their day's SHA256SUMS (the newest 256 MiB are read again)",
             "overdue": "list: days past the retention that were not deleted",
             "last_heard_seconds": "dict: host to seconds since its last record",
             "silent_hosts": "list: known hosts without a record for longer than the argument says",
@@ -90,6 +89,29 @@ OBSERVERS = {
             "lasts_days": "int: days until the disk is full at the rate of the fullest day; 99999 without a rate; "
             "not known before there was a whole day",
             "lasts_days_known_from": "str: before which day that is not known; empty where it is",
+        },
+        seconds=120,
+    ),
+    "record_seals": Observer(
+        look=later("seals", "see_seals"),
+        text="whether a collector's days are sealed, and are what was sealed and what it said of them",
+        arguments={},
+        facts={
+            "sealed_days": "int: days of classes",
+            "read_bytes": "int: of sealed files that were read again, the newest first; 256 MiB at the most",
+            "faults": "list: class, day, file and what is wrong with it, the first day first; at most 20",
+            "faults_count": "int: how many there are",
+        },
+        seconds=120,
+    ),
+    "record_witness": Observer(
+        look=later("seals", "see_witness"),
+        text="what the other collectors said of their seals, by their own records here",
+        arguments={},
+        facts={
+            "contradictions": "list: collector, class, day and what can't be; at most 20",
+            "contradictions_count": "int: how many there are",
+            "silent": "list: collectors that are heard here and do not say what they have sealed",
         },
         seconds=120,
     ),

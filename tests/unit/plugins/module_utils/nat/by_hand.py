@@ -9,6 +9,7 @@ import hashlib
 from ansible_collections.order82.baseline.plugins.module_utils.nat.answer.request import request
 from ansible_collections.order82.baseline.plugins.module_utils.nat.plan import plan_id
 from ansible_collections.order82.baseline.plugins.module_utils.nat.record import flow_entry, record_text
+from ansible_collections.order82.baseline.plugins.module_utils.records import zst
 
 DAY = 86400000
 NOON = 1790035200000 + DAY // 2  # 2026-09-22T12:00Z
@@ -82,6 +83,24 @@ class Gateway:
         """As the collector does with a day that is over; gives the sum of the file."""
         digest = hashlib.sha256(self.file(when).read_bytes()).hexdigest()
         self.file(when).with_name("SHA256SUMS").write_text(f"{digest}  {self.name}.log\n")
+        return digest
+
+    def seal(self, when):
+        """As the collector does by now: compressed, and signed."""
+        path, frames = self.file(when), []
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            while block := file.read(300):
+                frames.append((zst.frame(block), len(block)))
+        packed = path.with_name(f"{self.name}.log.zst")
+        packed.write_bytes(
+            b"".join(frame for frame, _size in frames) + zst.table([(len(one), of) for one, of in frames])
+        )
+        path.unlink()
+        digest = hashlib.sha256(packed.read_bytes()).hexdigest()
+        about = f"# first\n# nat_mapping {day_of(when)} of c1: 1 files, 1 records, {size} bytes\n"
+        packed.with_name("SHA256SUMS").write_text(f"{about}{digest}  {packed.name}\n")
+        packed.with_name("SHA256SUMS.sig").write_text("signed")
         return digest
 
     def stop(self, when):

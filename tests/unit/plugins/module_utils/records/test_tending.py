@@ -13,7 +13,18 @@ import time
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.observers import record_store as seen_store
-from ansible_collections.order82.baseline.plugins.module_utils.records import claims, holdings, shares, store, tending
+from ansible_collections.order82.baseline.plugins.module_utils.observers import seals as seen_seals
+from ansible_collections.order82.baseline.plugins.module_utils.records import (
+    claims,
+    holdings,
+    keys,
+    line,
+    purging,
+    shares,
+    store,
+    tending,
+    witness,
+)
 from ansible_collections.order82.baseline.plugins.module_utils.records import settings as record_settings
 
 # The attributes belong to root (CAP_LINUX_IMMUTABLE); the scenarios on real hosts show the same from outside.
@@ -28,11 +39,14 @@ def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(record_settings, "group_of", lambda _class: grp.getgrgid(os.getegid())[0])
     monkeypatch.setattr(claims, "SEEN", str(tmp_path / "claims.json"))
     monkeypatch.setattr(holdings, "SEEN", str(tmp_path / "holds.json"))
+    monkeypatch.setattr(witness, "SEEN", str(tmp_path / "seals.json"))
+    monkeypatch.setattr(keys, "FOLDER", str(tmp_path / "seal"))
     monkeypatch.setattr(shares, "SEEN", str(tmp_path / "shares.json"))
     monkeypatch.setattr(shares, "HELD", str(tmp_path / "held.nft"))
     root = tmp_path / "records"
     root.mkdir()
-    yield record_settings.Settings(str(root), ("session",), ("web", "gateway"), pwd.getpwuid(os.geteuid())[0], 60, 1, 0)
+    owner = pwd.getpwuid(os.geteuid())[0]
+    yield record_settings.Settings(str(root), ("session",), ("web", "gateway"), owner, 60, 1, 0, host="collector1")
     free(root)
 
 
@@ -76,9 +90,9 @@ def test_today_can_only_grow(settings):
 
 def test_yesterday_cannot_change(settings):
     tend(settings, NOON)
-    name = path(settings, "2026-11-24")
-    append(name, "one\n")
+    append(path(settings, "2026-11-24"), "one\n")
     tend(settings, NOON + DAY)
+    name = path(settings, "2026-11-24", "web.log.zst")
     for damage in (
         lambda: append(name, "x"),
         lambda: os.unlink(name),
@@ -87,11 +101,8 @@ def test_yesterday_cannot_change(settings):
     ):
         with pytest.raises(PermissionError):
             damage()
-    assert (open(name).read(), os.stat(name).st_mode & 0o777) == ("one\n", 0o440)
-    done = subprocess.run(
-        ["sha256sum", "-c", "SHA256SUMS"], cwd=os.path.dirname(name), capture_output=True, check=False
-    )
-    assert done.returncode == 0
+    assert os.stat(name).st_mode & 0o777 == 0o440
+    assert list(line.read(path(settings, "2026-11-24"))) == ["one"]
 
 
 def test_closes_not_before_what_was_on_its_way_is_written(settings):
@@ -102,6 +113,7 @@ def test_closes_not_before_what_was_on_its_way_is_written(settings):
     tend(settings, midnight + 400)
     with pytest.raises(PermissionError):
         append(path(settings, "2026-11-24"), "too late\n")
+    assert list(line.read(path(settings, "2026-11-24"))) == ["late"]
 
 
 def test_tomorrow_is_ready_before_midnight(settings):
@@ -110,7 +122,7 @@ def test_tomorrow_is_ready_before_midnight(settings):
 
 
 def test_sixtieth_day_stays_and_the_day_past_it_goes(settings, monkeypatch):
-    monkeypatch.setattr(tending, "observe", lambda *_: {"synchronised": True})
+    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     for age in (61, 60, 1):
         tend(settings, NOON - age * DAY)
     report = tend(settings, NOON)
@@ -119,7 +131,7 @@ def test_sixtieth_day_stays_and_the_day_past_it_goes(settings, monkeypatch):
 
 
 def test_nothing_goes_while_the_clock_is_not_trusted(settings, monkeypatch):
-    monkeypatch.setattr(tending, "observe", lambda *_: {"synchronised": False})
+    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": False})
     tend(settings, NOON - 400 * DAY)
     report = tend(settings, NOON)
     assert len(store.days(settings.store, "session")) == 2
@@ -154,7 +166,7 @@ def test_killed_between_manifest_and_flag_is_finished(settings):
     store.set_flags(folder, 0)
     tend(settings, NOON + DAY)
     assert store.flags(folder) == store.IMMUTABLE
-    assert seen_store.look(settings, NOON + DAY, 300)["altered"] == []
+    assert seen_seals.seals(settings, NOON + DAY)["faults"] == []
 
 
 def test_how_far_records_go_back_is_by_the_class_that_goes_back_least(settings):
@@ -165,14 +177,18 @@ def test_how_far_records_go_back_is_by_the_class_that_goes_back_least(settings):
 
 
 def test_it_says_which_days_there_are(settings):
-    assert tend(settings, NOON).holds == ["holds session nothing"]
+    assert tend(settings, NOON).holds == ["holds session nothing", "seals session 1/1 nothing"]
     assert tend(settings, NOON + 60).holds == []
-    assert tend(settings, NOON + DAY).holds == ["holds session 2026-11-24"]
+    days, key, seals = tend(settings, NOON + DAY).holds
+    assert days == "holds session 2026-11-24"
+    assert key == "seals with " + keys.public(settings.store)[0]
+    assert seals.startswith("seals session 1/1 2026-11-24 ")
 
 
 def test_what_the_observer_sees(settings):
     tend(settings, NOON - 3 * DAY)
     for back in (2, 1, 0):
+        append(path(settings, str(store.today(NOON - (back + 1) * DAY))), "one\n")
         tend(settings, NOON - back * DAY)
     append(path(settings, "2026-11-24"), "one\n")
     facts = seen_store.look(settings, NOON, 300)
@@ -181,10 +197,10 @@ def test_what_the_observer_sees(settings):
         facts["missing_days"],
         facts["missing_files"],
         facts["unprotected"],
-        facts["altered"],
-    ) == (3, [], [], [], [])
+    ) == (3, [], [], [])
+    assert seen_seals.seals(settings, NOON)["faults"] == []
     # A deleted record, an altered one, a loosened mode, a vanished day: each is seen.
-    closed = path(settings, "2026-11-22")
+    closed = path(settings, "2026-11-22", "web.log.zst")
     subprocess.run(["chattr", "-R", "-i", "-a", settings.store], check=True)
     os.unlink(path(settings, "2026-11-22", "gateway.log"))
     os.chmod(closed, 0o640)
@@ -193,9 +209,12 @@ def test_what_the_observer_sees(settings):
     os.unlink(path(settings, "2026-11-24", "gateway.log"))
     facts = seen_store.look(settings, NOON, 300)
     assert facts["missing_days"] == ["session 2026-11-23"]
-    assert facts["missing_files"] == ["session/2026-11-24/gateway.log", "session/2026-11-22/gateway.log"]
-    assert facts["altered"] == ["session/2026-11-22/web.log differs from SHA256SUMS"]
-    assert "session/2026-11-22/web.log has mode 0640, not 0440" in facts["unprotected"]
+    assert facts["missing_files"] == ["session/2026-11-24/gateway.log"]
+    assert "session/2026-11-22/web.log.zst has mode 0640, not 0440" in facts["unprotected"]
+    assert seen_seals.seals(settings, NOON)["faults"] == [
+        "session/2026-11-22/gateway.log: it is missing",
+        "session/2026-11-22/web.log.zst: it differs from SHA256SUMS",
+    ]
 
 
 @pytest.mark.parametrize("minutes", [1, 4, 6, 9, 11])
@@ -204,7 +223,8 @@ def test_yesterday_is_in_order_before_and_after_it_is_closed(settings, minutes):
     for now in (NOON, midnight - 60, midnight + minutes * 60):
         tend(settings, now)
     facts = seen_store.look(settings, midnight + minutes * 60, 300)
-    assert (facts["missing_files"], facts["unprotected"], facts["altered"]) == ([], [], [])
+    assert (facts["missing_files"], facts["unprotected"]) == ([], [])
+    assert seen_seals.seals(settings, midnight + minutes * 60)["faults"] == []
     name = path(settings, "2026-11-24")
     store.set_flags(name, 0)
     os.chmod(name, 0o666)
@@ -256,7 +276,7 @@ def untouched(folder):
 
 @pytest.mark.parametrize("day", ["2026-11-25", "2026-11-24", "2026-11-20", "2026-01-01"])
 def test_a_symlink_that_the_receivers_account_put_for_a_day_leads_nowhere(settings, elsewhere, monkeypatch, day):
-    monkeypatch.setattr(tending, "observe", lambda *_: {"synchronised": True})
+    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     tend(settings, NOON - DAY)
     os.symlink(elsewhere, os.path.join(settings.store, "session", day))
     report = tend(settings, NOON + DAY // 2 - 60)
@@ -272,11 +292,11 @@ def test_a_symlink_for_the_manifest_leads_nowhere(settings, elsewhere):
     assert tend(settings, NOON + DAY).alarms == []
     assert untouched(elsewhere)
     with open(path(settings, "2026-11-24", "SHA256SUMS")) as file:
-        assert [line.split()[1] for line in file] == ["gateway.log", "web.log"]
+        assert [row.split()[1] for row in file if row[0] != "#"] == ["gateway.log", "web.log.zst"]
 
 
 def test_a_pipe_in_a_day_holds_up_nobody(settings, monkeypatch):
-    monkeypatch.setattr(tending, "observe", lambda *_: {"synchronised": True})
+    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     tend(settings, NOON - 70 * DAY)
     os.mkfifo(path(settings, "2026-09-15", "pipe.log"))
     os.mkfifo(path(settings, "2026-09-15", "SHA256SUMS"))

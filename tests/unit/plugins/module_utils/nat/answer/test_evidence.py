@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.nat.answer import tracer
+from ansible_collections.order82.baseline.plugins.module_utils.nat.index import build
 from ansible_collections.order82.baseline.plugins.module_utils.nat.plan import plan_id
 from by_hand import NOON, day_of, flow, question
 
@@ -51,3 +52,27 @@ def test_an_answer_is_the_record_itself(store, gateway, built):
         },
         "accounts": [],
     }
+
+
+def test_the_index_of_a_day_knows_its_records_again_when_they_are_compressed(store, gateway, built):
+    entry = flow(A, PUBLIC, NOON - 5000, NOON + 5000)
+    gateway.flows(NOON + 5300, entry)
+    gateway.stop(NOON + 600000)
+    gateway.close(NOON)
+    index = built()
+    [before] = tracer.trace_many(str(store), index, [question()])
+    digest = gateway.seal(NOON)
+    assert build.stale(str(store), index) == []
+    [after] = tracer.trace_many(str(store), index, [question()])
+    old, new = (answer["candidates"][0].pop("evidence") for answer in (before, after))
+    assert after == before
+    assert new == {
+        **old,
+        "file": f"nat_mapping/{TODAY}/gateway.log.zst",
+        "file_sha256": digest,
+        "seal": "sealed",
+    }
+    again = built()
+    [answer] = tracer.trace_many(str(store), again, [question()])
+    assert answer["candidates"][0].pop("evidence") == new
+    assert answer == after
