@@ -47,9 +47,9 @@ def nat_index(index):
 
 def _example(store, index, days):
     """Ask for a port of a plan that was in force at the time of the last text: its owner must be among the answers."""
-    if not days or not days[-1].texts:
+    at = _last_text(days)
+    if at is None:
         return {"asked": "", "right": True}
-    at = days[-1].texts[1]
     with Tracer(store, index) as tracer:
         row = tracer.example(at)
         if row is None:
@@ -78,7 +78,8 @@ def nat_history(index, explained):
         facts["gaps"] = [history.sentence(gap) for gap in found.gaps[:_MOST]]
         facts["explained"] = [history.sentence(gap) for gap in found.explained[:_MOST]]
         facts["restart_seconds"] = -(-found.restarts // 1000)
-        flows = _recorded(settings.store, days, tracer.shared(days[-1].texts[1]) if days[-1].texts else [])
+        at = _last_text(days)
+        flows = {} if at is None else _recorded(settings.store, days, tracer.shared(at))
         answers = tracer.ask([_question(entry) for entry in flows.values()]) if flows else []
         facts["asked"] = sorted("%s of %s" % (pool, gateway) for gateway, pool in flows)
         facts["unanswered"] = [
@@ -89,6 +90,11 @@ def nat_history(index, explained):
             not in {(one["inside_address"], one["inside_port"]) for one in answer["candidates"]}
         ]
     return facts
+
+
+def _last_text(days):
+    """When the last text was written; None where none is known. The next day is there before it begins, and empty."""
+    return max((day.texts[1] for day in days if day.texts), default=None)
 
 
 def _at(entry):

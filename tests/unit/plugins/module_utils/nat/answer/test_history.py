@@ -177,6 +177,16 @@ def test_a_recorded_translation_of_each_pool_is_asked_for_and_found(gateway, col
     assert (found["asked"], found["unanswered"]) == (["homes of gateway"], [])
 
 
+def test_it_is_asked_for_before_midnight_too_when_the_files_of_the_next_day_are_there(store, gateway, collector):
+    gateway.flows(NOON, flow(A, PUBLIC, NOON - 60000, NOON - 1000))
+    gateway.beats_until(NOON + MINUTE)
+    tomorrow = gateway.file(NOON + DAY)
+    tomorrow.parent.mkdir(parents=True, exist_ok=True)
+    tomorrow.touch()
+    index = collector.built()
+    assert translation_index.nat_history(index, [])["asked"] == ["homes of gateway"]
+
+
 def test_an_index_that_names_another_is_red(store, gateway, collector, monkeypatch):
     """Built of other records: the records are the evidence."""
     gateway.flows(NOON, flow(A, PUBLIC, NOON - 60000, NOON - 1000))
