@@ -20,7 +20,7 @@ from . import clickhouse, sanity
 from .steps import Count, Step, Took, as_pytest, as_scenario
 
 SCENARIOS = CHECKOUT / "molecule"
-AT_ONCE = 5
+AT_ONCE = 4
 """Steps side by side: the tests of a scenario wait half of the time, and whoever else wants the processors, the longest
 step goes first."""
 UNIT = "tests/unit"
