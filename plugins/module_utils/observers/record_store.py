@@ -98,7 +98,8 @@ class _Seen:
         for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
             if entry.name.endswith(_OURS) and entry.is_file(follow_symlinks=False):
                 self._file(record_class, day, entry.path, (wanted, modes))
-        if not closed and day <= self.today:
+        # What a sealed day has, its seal says; a host that came since has no file in it.
+        if day == self.today or (closing and not os.path.lexists(os.path.join(path, store.SIGNATURE))):
             names = {store.host_of(name) for name in store.files(path)}
             self.missing_files += ["%s/%s.log" % (label, host) for host in sorted(set(self.settings.hosts) - names)]
 

@@ -217,6 +217,22 @@ def test_what_the_observer_sees(settings):
     ]
 
 
+def test_a_host_that_comes_after_midnight_has_no_file_of_yesterday(settings):
+    midnight = NOON + DAY // 2
+    tend(settings, NOON)
+    gone = path(settings, "2026-11-24")
+    store.set_flags(os.path.dirname(gone), 0)
+    store.set_flags(gone, 0)
+    os.unlink(gone)
+    now = midnight + 120
+    assert seen_store.look(settings, now, 300)["missing_files"] == ["session/2026-11-24/" + os.path.basename(gone)]
+    now = midnight + 600
+    tend(settings, now)
+    later = settings._replace(hosts=(*settings.hosts, "new"))
+    tend(later, now)
+    assert seen_store.look(later, now, 300)["missing_files"] == []
+
+
 @pytest.mark.parametrize("minutes", [1, 4, 6, 9, 11])
 def test_yesterday_is_in_order_before_and_after_it_is_closed(settings, minutes):
     midnight = NOON + DAY // 2
