@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -50,24 +51,13 @@ def pack(folder, plain, name, ids, meanwhile):
     """
     for left in (name, name + NEW):
         remove(folder, left)  # of a run that was killed, or somebody's: the plain one is there
-    fd = os.open(name + NEW, _MAKE, 0o600, dir_fd=folder)
-    try:
+    with _instead(folder, name, ids, MODE) as fd:
         found = _sum(_packed(fd, plain), meanwhile)
         os.fsync(fd)
         os.lseek(fd, 0, os.SEEK_SET)
         again = content_of(fd, name, meanwhile)
         if again != found or os.fstat(plain).st_size != found.bytes:
             raise OSError(errno.EIO, "%s is not what was to be compressed" % name)
-        os.fchown(fd, *ids)
-        os.fchmod(fd, MODE)
-        os.rename(name + NEW, name, src_dir_fd=folder, dst_dir_fd=folder)
-        os.fsync(folder)
-        record_store.set_flags_of(fd, record_store.IMMUTABLE)
-    except BaseException:
-        remove(folder, name + NEW)
-        raise
-    finally:
-        os.close(fd)
     return found
 
 
@@ -78,9 +68,16 @@ def put(folder, name, content, ids, mode=MODE):
     :param int mode: its rights.
     """
     remove(folder, name + NEW)
+    with _instead(folder, name, ids, mode) as fd:
+        write(fd, content)
+
+
+@contextlib.contextmanager
+def _instead(folder, name, ids, mode):
+    """A new file to be written, which takes a name in one step, immutable, on the disk; where it fails none is left."""
     fd = os.open(name + NEW, _MAKE, 0o600, dir_fd=folder)
     try:
-        write(fd, content)
+        yield fd
         os.fchown(fd, *ids)
         os.fchmod(fd, mode)
         os.fsync(fd)
