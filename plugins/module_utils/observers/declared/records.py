@@ -115,6 +115,17 @@ OBSERVERS = {
         },
         seconds=120,
     ),
+    "record_clock": Observer(
+        look=later("record_clock", "see_clock"),
+        text="whether a collector's clock can be right: by what was counted, chronyd, and other collectors' records",
+        arguments={},
+        facts={
+            "doubt": "str: why no day is sealed now; empty where one may be",
+            "confirmed_by": "list: chronyd and the collectors that say that it is right",
+            "confirmations": "int: how many they are",
+            "contradicted_by": "list: who says that it is wrong, and by how much; records may also be late",
+        },
+    ),
     "record_filling": Observer(
         look=later("filling", "see_filling"),
         text="the classes that each host must fill by itself",
