@@ -16,13 +16,17 @@ SECONDS = 2  # the longest that chronyd may take to answer
 
 
 class Tracking(NamedTuple):
-    """The clock as chronyc(1) reports it, in seconds; C(uncertainty) is the most by which it may be wrong."""
+    """The clock as chronyc(1) reports it, in seconds; C(uncertainty) is the most by which it may be wrong.
+
+    C(measured) is when a source was last asked, in seconds since 1970 by this clock.
+    """
 
     synchronised: bool
     source: str
     stratum: int
     offset: float
     uncertainty: float
+    measured: float
 
 
 def tracking(text):
@@ -40,6 +44,7 @@ def tracking(text):
             stratum=int(row[2]),
             offset=offset,
             uncertainty=offset + float(row[11]) + float(row[10]) / 2,
+            measured=float(row[3]),
         )
     except (IndexError, StopIteration) as error:
         raise ValueError("chronyc tracking said %r" % text[:200]) from error

@@ -32,7 +32,16 @@ def options(parser):
     pairs.add_argument("--host", metavar="HOST", help="one host; all if left out")
     pairs.add_argument("--account", metavar="NAME", help="one account; all if left out")
     pairs.set_defaults(run=_later("sessions", "command"))
-    return [tend, count, claimed, pairs, *_of_seals(verbs)]
+    kept = verbs.add_parser(
+        "retention", help="what is kept of each class and host, since when, and what is lost / 留存情况"
+    )
+    kept.add_argument("--class", dest="record_class", metavar="CLASS", help="one class; all if left out")
+    kept.add_argument("--host", metavar="HOST", help="one host, day by day; all if left out")
+    kept.add_argument(
+        "--read", action="store_true", help="open all files, and say which hold no records / 打开并核对内容"
+    )
+    kept.set_defaults(run=_later("retention", "command"))
+    return [tend, count, claimed, pairs, kept, *_of_seals(verbs)]
 
 
 def _of_seals(verbs):

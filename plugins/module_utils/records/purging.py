@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Delete whole days whose time is over, oldest first. Their seals stay: the way from the first to the last is whole.
 
-Only a day that is sealed goes, only while the clock is known to be right (one that jumps ahead deletes nothing), and
-none under a legal hold. A purge that was killed is finished by the next one: the seal in C(purged) says that it began.
+Only a day that is sealed goes, only while all who are asked say that the clock is right (timekeeping.py), and none
+under a legal hold. A purge that was killed is finished by the next one: the seal in C(purged) says that it began.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import datetime
 import os
 import time
 
-from ..observers import ObservationError, observe
-from . import chain, legal_holds, packing, spoken
+from . import chain, legal_holds, packing, spoken, timekeeping
 from . import settings as record_settings
 from . import store as record_store
 
 
-def purge(settings, now):
+def purge(settings, now, clock=None):
     """Delete what is past the retention.
 
     :param float now: seconds since 1970.
+    :param Timekeeping clock: by which that is so; it is looked at if left out.
     :return: (what was deleted, what a person must know): lists of sentences.
     """
     oldest_kept = record_store.today(now) - datetime.timedelta(days=settings.retention_days)
@@ -33,11 +33,13 @@ def purge(settings, now):
     if not past:
         return [], []
     try:
-        if not observe("clock", {})["synchronised"]:
-            return [], ["nothing is purged: the clock is not synchronised"]
+        against = (clock or timekeeping.look(settings, now)).against_purging()
+        if against:
+            return [], ["nothing is purged: " + against]
+    except OSError as error:
+        return [], ["nothing is purged: the clock can't be looked at (%s)" % error]
+    try:
         holds = legal_holds.load(settings.store)
-    except ObservationError as error:
-        return [], ["nothing is purged: the clock can't be asked (%s)" % error]
     except (OSError, ValueError) as error:
         return [], ["nothing is purged: the legal holds can't be read (%s)" % error]
     done, alarms = [], []

@@ -25,6 +25,16 @@ from . import store as record_store
 _LOOK = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def is_due(settings, first_open):
+    """Whether there is a day to be sealed: one before the first that is open, and without a signature."""
+    return any(
+        day < first_open
+        and not os.path.lexists(os.path.join(record_store.folder(settings.store, one, day), record_store.SIGNATURE))
+        for one in settings.classes
+        for day in record_store.days(settings.store, one)
+    )
+
+
 class Sealer:
     """Seals days of one class.
 

@@ -16,7 +16,7 @@ import sys
 import time
 
 from .. import processes
-from . import chain, claims, holdings, purging, sealing, shares, spoken, witness
+from . import chain, claims, holdings, purging, sealing, shares, spoken, timekeeping, witness
 from . import settings as record_settings
 from . import store as record_store
 
@@ -43,6 +43,7 @@ def tend(settings, now, report):
     :param float now: seconds since 1970.
     """
     begin = time.monotonic()
+    clock = _clock(settings, now, report)
     last = [begin]
 
     def meanwhile():
@@ -56,13 +57,34 @@ def tend(settings, now, report):
 
     for step in (open_days, protect):
         _each(settings, now, report, step)
-    with record_store.alone(settings.store):
-        _each(settings, now, report, seal_days, meanwhile=meanwhile)
-        done, alarms = purging.purge(settings, now)
-    report.done += done
-    report.alarms += alarms
+    if clock:
+        with record_store.alone(settings.store):
+            _seal(settings, now, report, clock, meanwhile=meanwhile)
+            done, alarms = purging.purge(settings, now, clock)
+        report.done += done
+        report.alarms += alarms
     watch(settings, now, report)
     say_what_is_held(settings, now, report)
+
+
+def _clock(settings, now, report):
+    """Whether the clock can be right; None, and nothing is sealed or purged, where that can't be known."""
+    try:
+        clock = timekeeping.look(settings, now)
+    except OSError as error:
+        report.alarms.append("nothing is sealed or purged: the clock can't be looked at (%s)" % error)
+        return None
+    report.done += clock.said
+    return clock
+
+
+def _seal(settings, now, report, clock, **more):
+    """Seal what is over, if the clock can be right by which it is."""
+    against = clock.against_sealing() if sealing.is_due(settings, _first_open_day(now)) else ""
+    if against:
+        report.alarms.append("nothing is sealed: " + against)
+    else:
+        _each(settings, now, report, seal_days, **more)
 
 
 def watch(settings, now, report):
@@ -252,5 +274,8 @@ def seal_command(arguments):
     del arguments
     settings, report = record_settings.load(), Report()
     with record_store.alone(settings.store):
-        _each(settings, time.time(), report, seal_days)
+        now = time.time()
+        clock = _clock(settings, now, report)
+        if clock:
+            _seal(settings, now, report, clock)
         return spoken.by_hand(report.done, report.alarms)

@@ -14,15 +14,25 @@ CLOSED = "$(cat /root/closed-day)"
 """On a collector, the folder of a day of class session that is over: the same one for all tests, whatever midnight passes."""
 
 
+RECORD = (
+    '<38>1 ${d}T12:00:00.000000+00:00 $h sshd 1 - [order82@32473 class="session" boot="" uid="0" audit="" claims="" login="" unit=""]'
+    '[stored@32473 at="${d}T12:00:01.000000+00:00" from="$h" marks=""] old'
+)
+"""What a collector would have filed on a day, of a host."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def closed_days(lab: Lab) -> None:
     """Three days in the past, closed by the collectors themselves, so that there is something to damage in the middle."""
+    quoted = RECORD.replace('"', '\\"')
     for collector in lab.collectors():
         lab.do(
             collector,
             'cd /srv/records/session; chattr -a .; for back in 3 2 1; do d=$(date -u -d "-$back days" +%F); '
             "test $back = 2 && echo $PWD/$d >/root/closed-day; test -e $d && continue; install -d -m 0750 -o order82-collect -g order82-session $d; "
-            "for h in vault web; do echo old > $d/$h.log; chown order82-collect:order82-session $d/$h.log; done; done; "
+            "for h in vault web; do "
+            f'echo "{quoted}" > $d/$h.log; '
+            "chown order82-collect:order82-session $d/$h.log; done; done; "
             "systemctl start order82-records.service",
         )
 

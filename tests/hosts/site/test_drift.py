@@ -12,6 +12,8 @@ from .conftest import CLOSED as DAY
 ALL = ("collector1", "collector2", "gateway", "vault", "web")
 STORE_CHECKS = {
     "all_heard",
+    "clock",
+    "contents",
     "filled",
     "logins",
     "protection",
@@ -129,7 +131,7 @@ DRIFTS = {
         {
             "collector2": f"cd {DAY}; chattr -i . web.log.zst; cp -a --remove-destination /root/web.log.zst .; chattr +i web.log.zst ."
         },
-        {"collector2": {"log_collector.sealed"}},
+        {"collector2": {"log_collector.sealed", "log_collector.contents"}},
     ),
     "day deleted": Drift(
         {
@@ -157,7 +159,7 @@ DRIFTS = {
             "systemctl start order82-records"
         },
         {
-            "collector1": {"log_collector.reaches_back", "log_collector.sealed"},
+            "collector1": {"log_collector.reaches_back", "log_collector.contents", "log_collector.sealed"},
             "collector2": {"log_collector.reaches_back", "log_collector.witness"},
         },
     ),

@@ -13,8 +13,14 @@ from ..conftest import Lab
 
 COLLECTORS = ("collector1", "collector2")
 STORE = "/root/store"
-# The command reads its settings from one place; a mount namespace gives it others without touching the host's.
-TEND = "unshare --mount sh -c 'mount --bind /root/store.json /etc/order82/records.json && {} /usr/bin/order82 records tend --json'"
+MEMORY = "/root/clock/clock.json"
+# The command reads its settings, and what it remembers of the clock, from one place each; a mount namespace gives it others
+# without touching the host's.
+COMMAND = (
+    "unshare --mount sh -c 'mount --bind /root/store.json /etc/order82/records.json && mount --bind /root/clock /var/lib/order82-records "
+    "&& {} /usr/bin/order82 records {}'"
+)
+TEND = COMMAND.format("{}", "tend --json")
 
 
 class Store:
@@ -23,9 +29,11 @@ class Store:
     def __init__(self, lab: Lab, collector: str, today: str) -> None:
         self.lab, self.collector, self._today = lab, collector, datetime.date.fromisoformat(today)
 
-    def tend(self, when: str = "") -> dict:
-        """Run the housekeeping at a time (as faketime takes it), or now."""
+    def tend(self, when: str = "", *, jumps: bool = False) -> dict:
+        """Run the housekeeping at a time (as faketime takes it), or now: rightly so, unless the clock jumps there."""
         clock = f'faketime "{when}"' if when else ""
+        if not jumps:
+            self.lab.do(self.collector, f"rm -f {MEMORY}")
         return json.loads(self.lab.do(self.collector, TEND.format(clock), ok=(0, 1)))
 
     def days(self) -> list[str]:
@@ -48,15 +56,17 @@ def store(lab: Lab, request: pytest.FixtureRequest, day: str) -> Iterator[Store]
         "free_percent_alarm": 1,
         "reserve_percent": 0,
         "host": collector,
-        "collectors": list(COLLECTORS),
+        "collectors": [collector],
     }
     lab.do(
         collector,
-        f"DEBIAN_FRONTEND=noninteractive apt-get -qq update && apt-get -qq install -y faketime >/dev/null; mkdir {STORE}; "
+        f"DEBIAN_FRONTEND=noninteractive apt-get -qq update && apt-get -qq install -y faketime >/dev/null; mkdir {STORE} /root/clock; "
         f"echo '{json.dumps(settings)}' > /root/store.json",
     )
     yield Store(lab, collector, day)
-    lab.do(collector, f"umount {STORE} 2>/dev/null; chattr -R -a -i {STORE}; rm -r {STORE} /root/store.json")
+    lab.do(
+        collector, f"umount {STORE} 2>/dev/null; chattr -R -a -i {STORE}; rm -r {STORE} /root/store.json /root/clock"
+    )
 
 
 def test_sixtieth_day_stays_and_the_day_before_it_goes(store: Store) -> None:
@@ -87,6 +97,26 @@ def test_clock_that_is_not_trusted_deletes_nothing(store: Store) -> None:
     store.lab.green(store.collector)
     assert store.day(400) in store.days()
     assert any("nothing is purged" in sentence for sentence in report["alarms"])
+
+
+@pytest.mark.parametrize("ahead", ["+1 day", "+1 year"])
+def test_clock_that_jumps_ahead_seals_and_deletes_nothing(store: Store, ahead: str) -> None:
+    for back in (2, 1, 0):
+        store.tend(f"{store.day(back)} 00:30:00")
+        store.lab.do(store.collector, f"echo a record >> {STORE}/session/{store.day(back)}/web.log")
+    store.tend()
+    when = store.lab.do(store.collector, f"date -u -d '{ahead}' '+%F %T'").strip()
+    report = store.tend(when, jumps=True)
+    assert any(sentence.startswith("nothing is sealed: the clock is") for sentence in report["alarms"]), report
+    assert any(sentence.startswith("the clock stepped by +") for sentence in report["done"]), report
+    assert (ahead == "+1 day") or any("nothing is purged" in sentence for sentence in report["alarms"])
+    assert store.days() == [store.day(2), store.day(1), store.day(0)]
+    today = f"{STORE}/session/{store.day(0)}"
+    store.lab.do(store.collector, f"test ! -e {today}/SHA256SUMS && echo one more >> {today}/web.log")
+    # It is mended: all goes on, and both steps are on record.
+    report = store.tend(jumps=True)
+    assert report["alarms"] == []
+    assert any(sentence.startswith("the clock stepped by -") for sentence in report["done"]), report
 
 
 def test_retention_below_the_floor_is_refused_by_the_command(store: Store) -> None:

@@ -115,6 +115,33 @@ OBSERVERS = {
         },
         seconds=120,
     ),
+    "record_clock": Observer(
+        look=later("record_clock", "see_clock"),
+        text="whether a collector's clock can be right: by what was counted, chronyd, and other collectors' records",
+        arguments={},
+        facts={
+            "doubt": "str: why no day is sealed now; empty where one may be",
+            "confirmed_by": "list: chronyd and the collectors that say that it is right",
+            "confirmations": "int: how many they are",
+            "contradicted_by": "list: who says that it is wrong, and by how much; records may also be late",
+        },
+    ),
+    "record_contents": Observer(
+        look=later("contents", "see_contents"),
+        text="what the days of a collector hold: their files are opened, and as many read as ten seconds allow",
+        arguments={"daily": Argument(list, "classes that each host that runs fills every day", required=True)},
+        facts={
+            "files": "int: that hold anything",
+            "read_files": "int: that were read: of each class and host the oldest, the newest, then others, at random",
+            "faults": "list: files that do not hold records of their class, day and host; at most 20",
+            "faults_count": "int: how many there are",
+            "quiet": "list: hosts, and days over which they ran and wrote nothing in such a class; at most 20",
+            "quiet_count": "int: how many there are",
+            "since": "dict: class to since when there are records, and whether any day is lost",
+            "lost": "list: classes that began earlier than the oldest day that is there, by their seals or its word",
+        },
+        seconds=120,
+    ),
     "record_filling": Observer(
         look=later("filling", "see_filling"),
         text="the classes that each host must fill by itself",

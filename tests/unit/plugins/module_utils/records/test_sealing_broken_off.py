@@ -119,7 +119,6 @@ def test_killed_at_any_step_it_is_finished_by_the_next_run(collector, old):
 
 
 def test_a_purge_that_is_killed_at_any_step_is_finished_by_the_next_and_sealed_by_nobody(collector, monkeypatch):
-    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     later = NOON + 70 * DAY
     fresh(collector)
     seal(collector)
@@ -186,7 +185,6 @@ def test_what_does_not_come_back_as_it_was_is_not_put_in_its_place(collector, mo
 
 
 def test_nothing_that_is_held_is_purged(collector, monkeypatch):
-    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     for days in (3, 2, 1):
         tending.open_days(collector.settings, "session", NOON - days * DAY, tending.Report())
         collector.write(days, host="web" if days == 2 else "collector2")
@@ -204,7 +202,6 @@ def test_nothing_that_is_held_is_purged(collector, monkeypatch):
 
 
 def test_holds_that_cant_be_read_hold_everything(collector, monkeypatch):
-    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     fresh(collector)
     seal(collector)
     (collector.root / "holds.json").write_text("[]")

@@ -17,7 +17,6 @@ from ansible_collections.order82.baseline.plugins.module_utils.records import (
     counting,
     holdings,
     keys,
-    purging,
     shares,
     store,
     tending,
@@ -115,7 +114,6 @@ def test_who_has_less_again_is_let_in(collector):
 
 
 def test_a_purge_lets_a_host_in_again(collector, monkeypatch):
-    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     collector.receive("web", 400)
     assert collector.tend(59 * DAY, share_percent=collector.share(300)).alarms
     report = collector.tend(2 * DAY)

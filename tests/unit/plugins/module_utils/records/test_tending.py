@@ -19,7 +19,6 @@ from ansible_collections.order82.baseline.plugins.module_utils.records import (
     holdings,
     keys,
     line,
-    purging,
     shares,
     store,
     tending,
@@ -122,20 +121,11 @@ def test_tomorrow_is_ready_before_midnight(settings):
 
 
 def test_sixtieth_day_stays_and_the_day_past_it_goes(settings, monkeypatch):
-    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     for age in (61, 60, 1):
         tend(settings, NOON - age * DAY)
     report = tend(settings, NOON)
     assert [str(day) for day in store.days(settings.store, "session")] == ["2026-09-25", "2026-11-23", "2026-11-24"]
     assert any("purged session 2026-09-24" in sentence and "SHA-256" in sentence for sentence in report.done)
-
-
-def test_nothing_goes_while_the_clock_is_not_trusted(settings, monkeypatch):
-    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": False})
-    tend(settings, NOON - 400 * DAY)
-    report = tend(settings, NOON)
-    assert len(store.days(settings.store, "session")) == 2
-    assert any("clock" in sentence for sentence in report.alarms)
 
 
 def test_full_disk_alarms_and_deletes_nothing(settings):
@@ -292,7 +282,6 @@ def untouched(folder):
 
 @pytest.mark.parametrize("day", ["2026-11-25", "2026-11-24", "2026-11-20", "2026-01-01"])
 def test_a_symlink_that_the_receivers_account_put_for_a_day_leads_nowhere(settings, elsewhere, monkeypatch, day):
-    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     tend(settings, NOON - DAY)
     os.symlink(elsewhere, os.path.join(settings.store, "session", day))
     report = tend(settings, NOON + DAY // 2 - 60)
@@ -312,7 +301,6 @@ def test_a_symlink_for_the_manifest_leads_nowhere(settings, elsewhere):
 
 
 def test_a_pipe_in_a_day_holds_up_nobody(settings, monkeypatch):
-    monkeypatch.setattr(purging, "observe", lambda *_: {"synchronised": True})
     tend(settings, NOON - 70 * DAY)
     os.mkfifo(path(settings, "2026-09-15", "pipe.log"))
     os.mkfifo(path(settings, "2026-09-15", "SHA256SUMS"))
