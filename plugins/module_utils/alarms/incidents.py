@@ -24,6 +24,7 @@ _TOLD = re.compile(r"([0-9a-f]{16}) ([a-z]+-?\d*) (\d{1,12}) to ([A-Za-z0-9-]{1,
 _TOLD_DAYS, _TOLD_MOST = 8, 20000
 _OPEN_MOST = 200  # of a host
 _FAR = 3600
+_DOUBT = 300
 
 
 class Book:
@@ -193,7 +194,10 @@ class Book:
         for receiver in self._settings.receivers:
             known = self.memory["receivers"].get(receiver.name, {})
             waits = any(one["event"] == TEST for one in self.pending(receiver.name))
-            if not waits and now - known.get("accepted", 0) >= self._settings.test:
+            is_long_ago = now - known.get("accepted", 0) >= self._settings.test
+            # Where another collector told what this one could not, it does not know yet whether it can again.
+            is_doubtful = 0 < known.get("failing", 0) <= now - _DOUBT
+            if not self.pending(receiver.name) and is_doubtful or not waits and is_long_ago:
                 self.memory["notices"].append(self.test_notice(now, {receiver.name: now}))
                 self.changed = True
 

@@ -118,7 +118,7 @@ TABLE = (
     Kind("firewall_undone", r"the new firewall rules were not confirmed in time", HIGH, EVENT, _DAY,
          "防火墙新规则已撤销", "new firewall rules were undone", ("art7-1",), "nft list ruleset"),
     # What this program says itself (telling.py).
-    Kind("undelivered", r"alarms (?:do not )?reach (\S+)", HIGH, WORD, _WEEK,
+    Kind("undelivered", r"alarms (?:do not )?reach ([A-Za-z0-9-]+)", HIGH, WORD, _WEEK,
          "告警无法送达", "alarms do not reach somebody", ("art14-1",), "order82 alarms list"),
 )  # fmt: skip
 
