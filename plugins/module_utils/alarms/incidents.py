@@ -51,10 +51,10 @@ class Book:
 
     def hear(self, heard, now):
         """Take a word of a host."""
-        self.changed = True
         if heard.word == following.TOLD:
             self._hear_told(heard, now)
             return
+        self.changed = True
         kind, subject = kinds.of(heard.text)
         key = _key(heard.host, kind.name, subject)
         if heard.word == following.OVER:
@@ -215,6 +215,7 @@ class Book:
         said = _TOLD.fullmatch(heard.text)
         if not said or heard.host == self._host or heard.host not in self._collectors:
             return
+        self.changed = True
         key, event, since, receiver = said.groups()
         told = self.memory["told"]
         told["%s %s %s" % (key, event, receiver)] = [int(since), heard.host, now]
