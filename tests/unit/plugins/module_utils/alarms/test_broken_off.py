@@ -66,6 +66,7 @@ def test_killed_at_any_step_it_goes_on(site, first, kill, number):
         except Killed:
             was_killed = True
             first.begin()
+    kill["left"] = -1
     site.say("web", "alarm over: " + DOWN.format(0))
     site.step(2)
     assert was_killed == (number < STEPS), "STEPS is how many there are"
