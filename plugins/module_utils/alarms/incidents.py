@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from . import following, kinds
+from . import following, kinds, turns
 
 OPENED, OVER, REMINDER, TEST = "opened", "over", "reminder", "test"
 _HOUR = 3600
@@ -39,7 +39,7 @@ class Book:
         :param store: records.settings.Settings: this collector, all of them in their order, and all that send.
         """
         self.memory, self._settings, self._host = memory, settings, store.host
-        self._collectors = [*store.collectors, *([] if store.host in store.collectors else [store.host])]
+        self._turns = turns.Turns(store, settings.second)
         self._hosts, self._listening = frozenset(store.hosts), now
         self._names = {one.name for one in settings.receivers}
         self.changed = False
@@ -93,9 +93,18 @@ class Book:
         """The notices that this receiver has not taken, the oldest first."""
         return [one for one in self.memory["notices"] if receiver in one["to"]]
 
-    def due(self, receiver, now):
-        """Those of them whose time has come; a clock that was set back holds nothing up."""
-        return [one for one in self.pending(receiver) if not 0 < one["to"][receiver] - now <= _FAR]
+    def due(self, receiver, now, is_failing):
+        """Those of them whose time has come, and which no other collector tells just now (turns.py).
+
+        A clock that was set back holds nothing up.
+        """
+        is_turn = self._turns.is_own(now)
+        return [
+            one
+            for one in self.pending(receiver)
+            if not 0 < one["to"][receiver] - now <= _FAR
+            and (is_turn or one["event"] == TEST or (one["place"] == 0 and not is_failing))
+        ]
 
     def _open(self, key, host, kind, what, *, since, stored, now):
         one = {"host": host, "kind": kind.name, "what": what, "since": int(since), "last": stored, "count": 1}
@@ -117,22 +126,16 @@ class Book:
 
     def _tell(self, key, one, event, now, *, until=None, turn=0, is_late=False):
         kind = kinds.named(one["kind"])
-        due = now + self._settings.second * (self._place(one["host"], turn) + is_late * (len(self._collectors) - 1))
+        place = self._turns.place(one["host"], turn) + is_late * (len(self._turns.all) - 1)
+        due = now + self._settings.second * place
         rank = kinds.SEVERITIES.index(kind.severity)
         notice = {name: one[name] for name in ("host", "kind", "what", "since", "count")}
-        notice.update(key=key, event=event, until=until, at=now, pause={}, to={})
+        notice.update(key=key, event=event, until=until, at=now, place=place, pause={}, to={})
         for receiver in self._settings.receivers:
             if kinds.SEVERITIES.index(receiver.minimum) <= rank and not self._was_told(notice, receiver.name):
                 notice["to"][receiver.name] = due
         if notice["to"]:
             self.memory["notices"].append(notice)
-
-    def _place(self, host, turn):
-        """How many collectors tell of it before this one."""
-        order = [one for one in self._collectors if one != host]
-        turn %= max(1, len(order))
-        order = order[turn:] + order[:turn] + ([host] if host in self._collectors else [])
-        return order.index(self._host)
 
     def _has_room(self, host, now):
         """Whether one more alarm of a host is told; the rest is counted, and told as one line."""
@@ -197,7 +200,7 @@ class Book:
             is_long_ago = now - known.get("accepted", 0) >= self._settings.test
             # Where another collector told what this one could not, it does not know yet whether it can again.
             is_doubtful = 0 < known.get("failing", 0) <= now - _DOUBT
-            if not self.pending(receiver.name) and is_doubtful or not waits and is_long_ago:
+            if (not self.pending(receiver.name) and is_doubtful) or (not waits and is_long_ago):
                 self.memory["notices"].append(self.test_notice(now, {receiver.name: now}))
                 self.changed = True
 
@@ -209,11 +212,11 @@ class Book:
         what = "a test of the alarms of the collector %s: nothing is wrong" % self._host
         key = _key(self._host, kinds.TEST.name, str(now))
         return {"host": self._host, "kind": kinds.TEST.name, "what": what, "since": int(now), "count": 1, "key": key,
-                "event": TEST, "until": None, "at": now, "pause": {}, "to": to}  # fmt: skip
+                "event": TEST, "until": None, "at": now, "place": 0, "pause": {}, "to": to}  # fmt: skip
 
     def _hear_told(self, heard, now):
         said = _TOLD.fullmatch(heard.text)
-        if not said or heard.host == self._host or heard.host not in self._collectors:
+        if not said or heard.host == self._host or heard.host not in self._turns.all:
             return
         self.changed = True
         key, event, since, receiver = said.groups()

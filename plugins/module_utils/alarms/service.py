@@ -85,7 +85,10 @@ class Service:
 
 def run():
     """Follow for ever."""
-    service = Service(record_settings.load(), settings.load(), time.time())
+    whom = settings.load()
+    for receiver in whom.receivers:
+        ways.way(receiver)  # now: while it runs, the archive in which it lies may become another one
+    service = Service(record_settings.load(), whom, time.time())
     with contextlib.suppress(FileNotFoundError):
         os.unlink(SOCKET)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:

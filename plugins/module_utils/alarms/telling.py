@@ -39,7 +39,7 @@ class Teller:
         """Send what is due, to those that took the last one first."""
         for receiver in sorted(self._settings.receivers, key=lambda one: self._known[one.name]["failing"] > 0):
             known = self._known[receiver.name]
-            due = self._book.due(receiver.name, now)
+            due = self._book.due(receiver.name, now, known["failing"] > 0)
             # A clock that was set back holds nothing up.
             if due and not 0 < known["next"] - now <= PAUSES[-1]:
                 self._tell(receiver, known, _groups(due), now)

@@ -49,17 +49,23 @@ def send(receiver, message):
     :raises UnreachableError: see there.
     """
     try:
-        if receiver.way not in _WAYS:
-            raise ValueError("there is no way '%s'" % receiver.way)
-        # Each needs much of Python's library, and not every site has both.
-        way = importlib.import_module("." + receiver.way, __package__)
         with _within(SECONDS):
-            return way.send(receiver, message)
+            return way(receiver).send(receiver, message)
     except ssl.SSLError as error:
         why = getattr(error, "verify_message", "") or error.reason or error
         raise UnreachableError(said("TLS: %s" % why)) from error
     except (OSError, ValueError) as error:
         raise UnreachableError(said("%s" % (error or type(error).__name__))) from error
+
+
+def way(receiver):
+    """The module that sends to it: each needs much of Python's library, and not every site has both.
+
+    :raises ValueError: there is none.
+    """
+    if receiver.way not in _WAYS:
+        raise ValueError("there is no way '%s'" % receiver.way)
+    return importlib.import_module("." + receiver.way, __package__)
 
 
 def tls(receiver):

@@ -261,3 +261,15 @@ def test_a_test_goes_to_each_and_says_who_did_not_take_it(site, first, receiver)
     assert said == {"duty": "", "robot": ""} | {receiver: "Connection refused"}
     with pytest.raises(ValueError, match="only"):
         first.service.answer({"what": 1})
+
+
+def test_two_that_try_again_and_again_do_not_both_tell(site, first, second):
+    """The receiver was away for both; whenever it comes back, one of the two brings it."""
+    for offset in range(0, 130, 31):
+        name = f"eth{offset}"
+        site.answers["duty"] = AWAY
+        site.say("web", f"alarm: the interface {name} is down")
+        site.later(300 + offset, every=5)
+        site.answers.clear()
+        site.later(700, every=5)
+        assert (first.told() + second.told()).count(f"opened web: the interface {name} is down") == 1
