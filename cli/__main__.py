@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import bench, coverage, process, remove, restore, revoke, site, trace
+from . import alarm, bench, coverage, process, remove, restore, revoke, site, trace
 from .errors import BaselineError
 from .lab import commands as lab
 from .progress import say
@@ -62,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     add_inventory(command, "without one, the lab's")
     trace.add_options(command)
     command.set_defaults(run=trace.trace)
+
+    command = commands.add_parser("alarm", allow_abbrev=False, help="test whether alarms reach their receivers")
+    add_inventory(command, "without one, the lab's")
+    alarm.add_options(command)
+    command.set_defaults(run=alarm.alarm)
 
     command = commands.add_parser("revoke", allow_abbrev=False, help="withdraw the key of a host")
     add_inventory(command, "without one, the lab's")

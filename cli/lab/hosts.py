@@ -139,7 +139,8 @@ def network_script(host: Host) -> str:
 def spec_of(lab: Lab, host: Host) -> str:
     """A name for everything that makes this host what it is."""
     virtual = [str(mirror.folder(host.image))] if host.virtual else []  # a machine's mirror is a disk, made once
-    return digest(*run_words(lab, host), network_script(host), host.setup, *sorted(lab.networks.values()), *virtual)
+    made = [host.setup, *host.gives]
+    return digest(*run_words(lab, host), network_script(host), *made, *sorted(lab.networks.values()), *virtual)
 
 
 def start(lab: Lab, host: Host, public_key: str) -> None:
@@ -163,8 +164,19 @@ def start(lab: Lab, host: Host, public_key: str) -> None:
     refresh_mirror(lab, host)
     if host.setup:
         enter(lab.name, host, f"set -eu\n{host.setup}", failing=f"lab_setup of {host.name}")
+    fetch(lab, host)
     finished_file(lab.name, host.name).write_text(made.stdout.strip())
     say(f"  {host.name} is up after {time.monotonic() - begun:.1f} s ({host.image})")
+
+
+def fetch(lab: Lab, host: Host) -> None:
+    """Put the files that a host gives beside the lab's ssh_config, as HOST-NAME."""
+    for path in host.gives:
+        text = enter(lab.name, host, f"cat {shlex.quote(path)}", failing=f"reading {path} of {host.name}")
+        file = lab.ssh_config.parent / f"{host.name}-{Path(path).name}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(text)
 
 
 def enter(lab: str, host: Host, script: str, failing: str, **options: Any) -> str:

@@ -30,6 +30,8 @@ class Host:
     sysctls: dict[str, str] = field(default_factory=dict)
     setup: str = ""
     """Shell text that root runs on it once, after the first boot."""
+    gives: list[str] = field(default_factory=list)
+    """Files that its setup made and the controller needs, such as a certificate: see `hosts.fetch`."""
     virtual: bool = False
     """Whether it is a virtual machine, with a kernel and a clock of its own, and not a container."""
 
@@ -136,5 +138,6 @@ def to_host(name: str, values: dict[str, Any], networks: dict[str, str], where: 
         routes=[{"to": str(route["to"]), "via": str(route["via"])} for route in values.get("lab_routes") or []],
         sysctls={key: str(value) for key, value in dict(values.get("lab_sysctls") or {}).items()},
         setup=str(values.get("lab_setup") or ""),
+        gives=[str(path) for path in values.get("lab_gives") or []],
         virtual=virtual,
     )

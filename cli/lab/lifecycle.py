@@ -29,7 +29,7 @@ def up(lab: Lab) -> None:
     current = {name for name, container in there.items() if is_current(lab, container)}
     stale = [container for name, container in there.items() if name not in current]
     missing = [host for name, host in lab.hosts.items() if name not in current]
-    side_by_side(lambda host: hosts.refresh_mirror(lab, lab.hosts[host]), current)
+    side_by_side(lambda host: (hosts.refresh_mirror(lab, lab.hosts[host]), hosts.fetch(lab, lab.hosts[host])), current)
     if not stale and not missing:
         if not lab.ssh_config.exists():
             ssh.write_config(lab)

@@ -38,6 +38,7 @@ LAB_PACKAGES = [
     "nftables",
     "nginx",
     "nmap",
+    "opensmtpd",
     "postgresql",
     "sl",
     "slapd",

@@ -17,6 +17,7 @@ from .records.settings import SettingsError
 
 _AREAS = {
     "records": ("records.commands", "the record store of a collector / 记录库"),
+    "alarms": ("alarms.commands", "alarms, and whom they are told / 告警与接收者"),
     "forward": ("forward", "the forwarders of a sender / 记录转发"),
     "changes": ("changes", "changes of files in watched folders / 文件变更记录"),
     "nat": ("nat.commands", "the address translation of a gateway / 地址转换"),

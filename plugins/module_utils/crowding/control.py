@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard of the journal is asked through a socket that only root and itself reach: one line there, one back."""
+"""A service is asked through a socket that only root and itself reach: one line there, one back.
+
+So are the guard of the journal, and the service that tells of alarms.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,17 @@ _SECONDS = 10
 _MOST = 1 << 20
 
 
-def ask(question, path=SOCKET):
-    """Ask the guard.
+def ask(question, path=SOCKET, *, seconds=_SECONDS):
+    """Ask the service, by default the guard.
 
-    :param dict question: C({"release": ACCOUNT}), or C({}) for how it stands.
+    :param dict question: of the guard C({"release": ACCOUNT}), or C({}) for how it stands.
+    :param float seconds: how long it may take.
     :return: dict: its answer.
     :raises OSError: it does not run, or does not answer.
     :raises ValueError: it refused; its sentence.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as guard:
-        guard.settimeout(_SECONDS)
+        guard.settimeout(seconds)
         guard.connect(path)
         guard.sendall(json.dumps(question).encode("utf-8") + b"\n")
         answer = json.loads(_line(guard))

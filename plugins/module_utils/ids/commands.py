@@ -80,7 +80,7 @@ def command_tend(arguments):
     if wrong and not before["wrong"]:
         sys.stderr.write("<2>alarm: the intrusion detection does not keep up: %s\n" % "; ".join(wrong))
     if before["wrong"] and not wrong:
-        sys.stderr.write("<5>the intrusion detection keeps up again\n")
+        sys.stderr.write("<5>alarm over: the intrusion detection keeps up again\n")
     return {"wrong": wrong}, "; ".join(wrong) or "it keeps up", 1 if wrong else 0
 
 

@@ -177,6 +177,19 @@ DRIFTS = {
         {"collector1": "systemctl enable --now order82-records.timer"},
         {"collector1": {"log_collector.housekeeping", "log_collector.as_laid_down"}},
     ),
+    "nobody is told of alarms": Drift(
+        {"collector2": "systemctl stop order82-alarms.service"},
+        {"collector2": "systemctl start order82-alarms.service"},
+        {"collector2": {"alarms.running", "alarms.as_laid_down"}},
+    ),
+    "the service that tells of alarms hangs": Drift(
+        {
+            "collector1": "systemctl kill --signal=STOP order82-alarms; "
+            'sed -i \'s/"read": [0-9.]*/"read": 1/\' /var/lib/order82-alarms/memory.json'
+        },
+        {"collector1": "systemctl kill --signal=CONT order82-alarms; logger -t order82 told nobody"},
+        {"collector1": {"alarms.follows"}},
+    ),
     "forwarder hangs": Drift(
         {
             # Stopped, it can't save its place: the one of two minutes ago, with what waits since then.

@@ -89,7 +89,14 @@ def test_all_of_it_goes_and_no_record_with_it(lab: Lab, mark: str) -> None:
         assert lab.do(collector, STORE) == stores[collector]
         day = lab.do(collector, f"grep -laF {mark} /srv/records/system/*/web.log").split()[-1]
         assert lab.host(collector).run(f"truncate --size 0 {day}").rc != 0, "still append-only"
-        assert there(lab, collector, "/var/lib/order82-index /usr/lib/order82 /etc/keepalived/keepalived.conf") == []
+        assert (
+            there(
+                lab,
+                collector,
+                "/var/lib/order82-index /usr/lib/order82 /etc/keepalived/keepalived.conf /var/lib/order82-alarms",
+            )
+            == []
+        )
     for host in lab.managed():
         assert lab.do(host, "systemctl list-units --all --no-legend 'order82-*'") == "", host
         assert there(lab, host, LEFT) == [], host

@@ -36,9 +36,19 @@ def test_any_change_of_a_host_gives_another_spec() -> None:
         replace(WEB, routes=[]),
         replace(WEB, sysctls={"net.ipv4.ip_forward": "1"}),
         replace(WEB, setup="true"),
+        replace(WEB, gives=["/etc/x"]),
         replace(WEB, virtual=True),
     ):
         assert hosts.spec_of(LAB, changed) != usual
+
+
+def test_what_a_host_gives_lies_beside_the_ssh_config(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(hosts, "enter", lambda _lab, _host, script, **_options: f"said by {script}")
+    lab = replace(LAB, ssh_config=tmp_path / "lab" / "ssh_config")
+    hosts.fetch(lab, replace(WEB, gives=["/etc/my alarms/secret"]))
+    file = tmp_path / "lab" / "web-secret"
+    assert file.read_text() == "said by cat '/etc/my alarms/secret'"
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_routes_and_sysctls_are_shell_that_can_not_be_broken_out_of() -> None:

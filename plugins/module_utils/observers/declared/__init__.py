@@ -7,7 +7,7 @@ never does, and a host would need a fifth of an inspection to read them all.
 
 from __future__ import annotations
 
-from . import backup, host, logins, protection, records, translation
+from . import alarms, backup, host, logins, protection, records, translation
 
 OBSERVERS = {
     **host.OBSERVERS,
@@ -16,5 +16,6 @@ OBSERVERS = {
     **translation.OBSERVERS,
     **protection.OBSERVERS,
     **backup.OBSERVERS,
+    **alarms.OBSERVERS,
 }
 """All observers by name."""
