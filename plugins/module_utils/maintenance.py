@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Work on this host that somebody announced: who, why, and until when. What stands still or changes meanwhile is his.
 
-It is on record before it counts: both collectors have the words C(maintenance begins) and C(maintenance ends), with what
-was said. It ends by itself, so that nobody need remember to end it, and is good for a week at the most. A root on the host
-can announce himself: then that is on record, with the account that logged in.
+It is on record before it counts: both collectors have the words C(maintenance begins) and C(maintenance ends), with
+what was said. It ends by itself, so that nobody need remember to end it, and is good for a week at the most. A root on
+the host can announce himself: then that is on record, with the account that logged in.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def current(now):
 
 
 def read():
-    """What was announced last, also where it is over; None where nothing was, or the file is not what L(begin) writes."""
+    """What was announced last, also where it is over; None where nothing was, or the file is not as L(begin) writes."""
     try:
         with paths.parent(FILE) as (descriptor, name):
             found = paths.read(descriptor, name, FILE)

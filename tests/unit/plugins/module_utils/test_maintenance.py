@@ -20,7 +20,7 @@ NOW = 1_800_000_000.0
 def said(monkeypatch):
     """What was written to the journal; the announcement's file lies where nobody but root can place anything."""
     words = []
-    folder = Path(tempfile.mkdtemp(prefix="order82-test-", dir="/root"))
+    folder = Path(tempfile.mkdtemp(prefix="order82-test-", dir="/run"))
     monkeypatch.setattr(maintenance, "FILE", str(folder / "maintenance.json"))
     monkeypatch.setattr(journal, "write", lambda program, text: words.append((program, text)))
     yield words
