@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether somebody lays measures down on this host at this moment: what differs meanwhile is no alarm yet.
 
-A call of the controller holds a lock while it works, which goes with the process, however that ends. Between the calls of
-one run nobody is there: so long after one that changed something it still counts. The file is in a folder of root's, and
-root could pretend an apply for ever; so who asks says of it what he sees, and only does not yet call it an alarm.
+A call of the controller holds a lock while it works, which goes with the process, however that ends. Between the calls
+of one run nobody is there: so long after one that changed something it still counts. The file is in a folder of root's,
+and root could pretend an apply for ever; so who asks says of it what he sees, and only does not yet call it an alarm.
 """
 
 from __future__ import annotations
