@@ -6,14 +6,12 @@ from __future__ import annotations
 import contextlib
 
 from .. import processes
-from ..state import files, laying, manifest
+from ..state import files, laying, manifest, programs
 from ..state.errors import StateError
 from ..state.host import Host
 from ._registry import ObservationError, side_by_side
 
-_VERIFY_SECONDS = 120  # and some for the rest: the observer has 150
 _NOTHING = {"differs": ["it has no manifest here"], "differences": {}, "altered_programs": [], "compared_with": ""}
-_PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "/sbin/", "/lib/")
 
 
 def laid_down(role, state):
@@ -83,18 +81,8 @@ def _of_the_manifest(state):
 
 
 def _altered(states):
-    """Programs of their packages that are not as dpkg knows them (dpkg --verify).
-
-    Not what a site may change (settings) or leave out (manuals).
-    """
-    packages = sorted({entry["name"] for state in states for entry in state["packages"]})
-    if not packages:
-        return []
+    """Programs of their packages that are not as dpkg knows them."""
     try:
-        done = processes.run(["dpkg", "--verify", *packages], _VERIFY_SECONDS)
+        return programs.altered({entry["name"] for state in states for entry in state["packages"]})
     except (OSError, processes.subprocess.TimeoutExpired) as error:
         raise ObservationError("dpkg --verify: %s" % error) from error
-    lines = [line.split() for line in done.stdout.decode("utf-8", "replace").splitlines()]
-    return sorted(
-        {words[-1] for words in lines if words and words[-1].startswith(_PROGRAMS) and "c" not in words[1:-1]}
-    )

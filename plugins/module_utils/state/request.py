@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from . import applying
+from . import applying, manifest
 from .host import Host
 from .laying import bring_about, look
 
@@ -41,8 +41,10 @@ def _carry_out(request):
 def _bring(bring, check, host):
     if check:
         return bring_about(bring["state"], bring, check, host)
+    role = bring["state"]["role"]
     with applying.held() as changed:
+        noted = manifest.stamp(role)
         brought = bring_about(bring["state"], bring, check, host)
-        if brought["changed"]:
+        if brought["changed"] or manifest.stamp(role) != noted:
             changed()
     return brought
