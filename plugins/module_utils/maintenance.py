@@ -55,7 +55,7 @@ def read():
         return None
     try:
         return of(json.loads(found[0]))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -85,7 +85,7 @@ def begin(by, reason, minutes, now):
     """
     if not 0 < minutes <= MOST_MINUTES:
         raise ValueError("--minutes must be 1 to %d: announce anew what takes longer" % MOST_MINUTES)
-    work = Work(_line("--by", by), _line("--reason", reason), round(now), round(now + 60 * minutes))
+    work = Work(_line("--by", by), _line("--reason", reason), int(now), int(now) + 60 * minutes)
     text = json.dumps(work._asdict(), ensure_ascii=False)
     journal.write(PROGRAM, BEGINS + text)
     paths.write(FILE, text.encode("utf-8"))
@@ -137,12 +137,14 @@ def recorded(since):
     :raises OSError: the journal can't be read.
     """
     found = []
-    for text in _said(since):
+    for at, text in _said(since):
         begins = text.startswith(BEGINS)
         try:
             work = of(json.loads(text[len(BEGINS if begins else ENDS) :]))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
+        if begins and not 0 <= at - work.since <= _AHEAD:
+            continue  # nobody announces what has been
         if found and work.since < found[-1].until and begins:  # announced anew
             found[-1] = found[-1]._replace(until=work.since)
         if begins:
@@ -159,7 +161,11 @@ def _said(since):
     if done.returncode not in (0, 1):  # 1: nothing was found
         raise OSError("journalctl: " + done.stderr.decode("utf-8", "replace").strip()[:MOST])
     entries = [json.loads(line) for line in done.stdout.decode("utf-8", "replace").splitlines() if line[:1] == "{"]
-    return [str(one.get("MESSAGE")) for one in entries if str(one.get("_EXE", "")).startswith("/usr/bin/python3")]
+    return [
+        (int(one["__REALTIME_TIMESTAMP"]) / 1e6, str(one.get("MESSAGE")))
+        for one in entries
+        if str(one.get("_EXE", "")).startswith("/usr/bin/python3")
+    ]
 
 
 def told(work):

@@ -62,34 +62,43 @@ def see_heard(hosts, minutes):
     within = 60 * minutes
     end = time.monotonic() + _WAIT_SECONDS
     while True:
-        now = time.time()
-        heard = {host: _newest(settings.store, host, now, within) for host in hosts}
-        silent = sorted(host for host, found in heard.items() if found is None)
-        if not silent or time.monotonic() > end:
-            break
+        found = heard(settings.store, hosts, time.time(), within)
+        if not found["silent"] or time.monotonic() > end:
+            return found
         time.sleep(1)
-    known = {host: found for host, found in heard.items() if found}
+
+
+def heard(folder, hosts, now, within):
+    """Who looked at itself lately, by the records of a collector.
+
+    :param str folder: the record store.
+    :param list hosts: their names.
+    :param float now: seconds since 1970.
+    :param float within: seconds.
+    """
+    last = {host: _newest(folder, host, now, within) for host in hosts}
+    silent = sorted(host for host, found in last.items() if found is None)
     return {
         "silent": silent[:_SHOWN],
         "silent_count": len(silent),
-        "heard": len(known),
-        "not_passed": {host: found[1] for host, found in sorted(known.items()) if found[1]},
+        "heard": len(last) - len(silent),
+        "not_passed": {host: found[1] for host, found in sorted(last.items()) if found and found[1]},
     }
 
 
 def _newest(folder, host, now, within):
     """The host's last self-check, age in seconds and how many checks were not passed, if it is young enough."""
-    for at in dict.fromkeys((store.today(now + _AHEAD), store.today(now), store.today(now - within))):
-        path = os.path.join(store.folder(folder, _CLASS, at), host + store.PLAIN)
+    for day in dict.fromkeys((store.today(now + _AHEAD), store.today(now), store.today(now - within))):
+        path = os.path.join(store.folder(folder, _CLASS, day), host + store.PLAIN)
         try:
             with reading.DayFile(path) as file:
                 for text in _backwards(file):
-                    age = now - _moment(text)
-                    if age > within:
+                    at = _moment(text)
+                    if at is not None and now - at > within:
                         break
                     found = _self_check(text)
-                    if found and age >= -_AHEAD:
-                        return round(age), found[1]
+                    if found and at is not None and now - at >= -_AHEAD:
+                        return round(now - at), found[1]
         except FileNotFoundError:
             continue
     return None
@@ -118,9 +127,9 @@ def _backwards(file):
 
 
 def _moment(text):
-    """When a record was written, by its sender's clock; in the year 1970 where it does not say so."""
+    """When a record was written, by its sender's clock; None where it does not say so."""
     words = text[:60].split(" ", 2)
     try:
         return datetime.datetime.fromisoformat(words[1].replace("Z", "+00:00")).timestamp()
     except (IndexError, ValueError):
-        return 0.0
+        return None

@@ -58,7 +58,7 @@ def read():
     try:
         document = json.loads(text)
         entries = tuple(_entry(one) for one in document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LeftError("%s is damaged (%s): apply the role measure_watch" % (FILE, error)) from error
     left = Left(entries, hashlib.sha256(text).hexdigest())
     if not left.asked():

@@ -29,7 +29,8 @@ class Memory(NamedTuple):
 
 def load():
     """What it remembers; nothing where that is not what L(save) wrote: then what is wrong is alarmed once more."""
-    with contextlib.suppress(StateError, OSError, ValueError, TypeError), paths.parent(FILE) as (descriptor, name):
+    wrong = (StateError, OSError, ValueError, TypeError, AttributeError, RecursionError)
+    with contextlib.suppress(*wrong), paths.parent(FILE) as (descriptor, name):
         found = paths.read(descriptor, name, FILE)
         if found and not found[1].st_uid:
             memory = Memory(**json.loads(found[0]))

@@ -69,7 +69,7 @@ def is_known(now):
             found = paths.read(descriptor, name, FILE)
         known = Look(**json.loads(found[0])) if found and not found[1].st_uid else None
         return bool(known) and known[:2] == now[:2] and 0 <= now.at - known.at < DAY
-    except (StateError, OSError, ValueError, TypeError):
+    except (StateError, OSError, ValueError, TypeError, RecursionError):
         return False
 
 
