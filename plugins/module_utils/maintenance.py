@@ -139,6 +139,8 @@ def recorded(since):
     found = []
     for at, text in _said(since):
         begins = text.startswith(BEGINS)
+        if not begins and not text.startswith(ENDS):
+            continue
         try:
             work = of(json.loads(text[len(BEGINS if begins else ENDS) :]))
         except (ValueError, RecursionError):

@@ -57,12 +57,11 @@ def see_announced(days):
     }
 
 
-def see_heard(hosts, minutes):
+def see_heard(hosts, seconds):
     settings = the_settings()
-    within = 60 * minutes
     end = time.monotonic() + _WAIT_SECONDS
     while True:
-        found = heard(settings.store, hosts, time.time(), within)
+        found = heard(settings.store, hosts, time.time(), seconds)
         if not found["silent"] or time.monotonic() > end:
             return found
         time.sleep(1)

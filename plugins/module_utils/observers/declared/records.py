@@ -215,7 +215,7 @@ OBSERVERS = {
         text="whether the hosts look at themselves, by their records on a collector",
         arguments={
             "hosts": Argument(list, "those that do", required=True),
-            "minutes": Argument(int, "a host whose last self-check is older is silent", required=True),
+            "seconds": Argument(int, "a host whose last self-check is older is silent", required=True),
         },
         facts={
             "silent": "list: hosts without a self-check for longer than that, which root's own unit wrote; at most 20",
