@@ -9,9 +9,10 @@ the host can announce himself: then that is on record, with the account that log
 from __future__ import annotations
 
 import json
+import time
 from typing import NamedTuple
 
-from . import journal
+from . import journal, processes
 from .state import paths
 from .state.errors import StateError
 
@@ -54,7 +55,7 @@ def read():
         return None
     try:
         return of(json.loads(found[0]))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -84,7 +85,7 @@ def begin(by, reason, minutes, now):
     """
     if not 0 < minutes <= MOST_MINUTES:
         raise ValueError("--minutes must be 1 to %d: announce anew what takes longer" % MOST_MINUTES)
-    work = Work(_line("--by", by), _line("--reason", reason), round(now), round(now + 60 * minutes))
+    work = Work(_line("--by", by), _line("--reason", reason), int(now), int(now) + 60 * minutes)
     text = json.dumps(work._asdict(), ensure_ascii=False)
     journal.write(PROGRAM, BEGINS + text)
     paths.write(FILE, text.encode("utf-8"))
@@ -126,6 +127,53 @@ def _line(what, text):
     if not text or len(text) > MOST or not text.isprintable():
         raise ValueError("%s must be one line of at most %d characters" % (what, MOST))
     return text
+
+
+def recorded(since):
+    """What was announced on this host, by its journal: what root's command wrote, and nobody who calls himself so.
+
+    :param float since: seconds since 1970.
+    :return: list of Work with their true ends, in order.
+    :raises OSError: the journal can't be read.
+    """
+    found = []
+    for at, text in _said(since):
+        begins = text.startswith(BEGINS)
+        if not begins and not text.startswith(ENDS):
+            continue
+        try:
+            work = of(json.loads(text[len(BEGINS if begins else ENDS) :]))
+        except (ValueError, RecursionError):
+            continue
+        if begins and not 0 <= at - work.since <= _AHEAD:
+            continue  # nobody announces what has been
+        if found and work.since < found[-1].until and begins:  # announced anew
+            found[-1] = found[-1]._replace(until=work.since)
+        if begins:
+            found.append(work)
+        elif found and found[-1].since == work.since:
+            found[-1] = work
+    return found
+
+
+def _said(since):
+    argv = ["journalctl", "--quiet", "--no-pager", "--output=json", "--output-fields=MESSAGE,_EXE"]
+    argv += ["--since=@%d" % since, "--grep=^maintenance (begins|ends): ", "_UID=0", "SYSLOG_IDENTIFIER=" + PROGRAM]
+    done = processes.run(argv)
+    if done.returncode not in (0, 1):  # 1: nothing was found
+        raise OSError("journalctl: " + done.stderr.decode("utf-8", "replace").strip()[:MOST])
+    entries = [json.loads(line) for line in done.stdout.decode("utf-8", "replace").splitlines() if line[:1] == "{"]
+    return [
+        (int(one["__REALTIME_TIMESTAMP"]) / 1e6, str(one.get("MESSAGE")))
+        for one in entries
+        if str(one.get("_EXE", "")).startswith("/usr/bin/python3")
+    ]
+
+
+def told(work):
+    """As a list of what was announced has it."""
+    since, until = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one)) for one in (work.since, work.until))
+    return "%s to %s, %s" % (since, until, in_words(work))
 
 
 def in_words(work):

@@ -18,7 +18,7 @@ import re
 import time
 from typing import NamedTuple
 
-from . import journal, login, processes
+from . import journal, login, maintenance, processes
 from .nat.answer import request
 from .records import sources
 
@@ -163,6 +163,8 @@ def look(units, since, longer, now, explained=()):
     said = _entries(since, ["MESSAGE", "_EXE"], ["_UID=0", "SYSLOG_IDENTIFIER=" + PROGRAM], _WORD)
     notices = [notice_of(at, str(one.get("MESSAGE"))) for at, one in said if _is_python(one)]
     notices = [one for one in notices if one]
+    # Who announces work on the whole host announces each stop in it.
+    notices += [Notice(one.since, "*", one.until, one.by, one.reason) for one in maintenance.recorded(since)]
     return [_told(one, notice_for(one, notices, now), explanation_for(one, explained, now), now) for one in found]
 
 

@@ -8,8 +8,10 @@ import os
 from .. import processes
 
 SECONDS = 120
+"""So long dpkg may read; the observer laid_down has half a minute more."""
 _INFO = "/var/lib/dpkg/info"
-_PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "/sbin/", "/lib/")
+FOLDERS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "/sbin/", "/lib/")
+"""How the paths of programs begin."""
 
 
 def altered(packages):
@@ -23,9 +25,7 @@ def altered(packages):
         return []
     done = processes.run(["dpkg", "--verify", *sorted(packages)], SECONDS)
     lines = [line.split() for line in done.stdout.decode("utf-8", "replace").splitlines()]
-    return sorted(
-        {words[-1] for words in lines if words and words[-1].startswith(_PROGRAMS) and "c" not in words[1:-1]}
-    )
+    return sorted({words[-1] for words in lines if words and words[-1].startswith(FOLDERS) and "c" not in words[1:-1]})
 
 
 def brought_by(packages, folder=_INFO):
@@ -53,7 +53,7 @@ def _listed(folder, package):
         except OSError:
             continue
         above = {os.path.dirname(line) for line in lines}
-        return [line for line in lines if line.startswith(_PROGRAMS) and line not in above]
+        return [line for line in lines if line.startswith(FOLDERS) and line not in above]
     return []
 
 

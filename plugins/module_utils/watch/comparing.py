@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .. import processes
 from ..firewall import rules as firewall_rules
 from ..firewall import trial
-from ..state import files, laying, manifest, programs
+from ..state import laying, manifest, programs
 from ..state.errors import StateError
 from ..state.host import Host
 from . import obstacles, standstill

@@ -9,7 +9,7 @@ import signal
 import time
 
 from .. import journal, processes, service_manager
-from ..state import applying, manifest
+from ..state import applying
 from ..state.errors import StateError
 from . import apart, asked, comparing, excuses, guard, known, senses, status
 from .view import Concerned, View

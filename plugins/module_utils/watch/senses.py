@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tells the watch that something happened: the kernel of folders and rules, systemd of units, and looks of its own.
+"""What tells that something happened: the kernel of folders and rules, systemd of units, and looks of our own.
 
 Each may fail, and is tried again later; what it would have told is looked for at shorter intervals meanwhile.
 """

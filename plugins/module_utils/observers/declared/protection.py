@@ -21,6 +21,7 @@ OBSERVERS = {
             "untried": "list: 'folder: reason' of those into which the test file could not be put",
         },
         seconds=60,
+        only_inspection="it puts a test virus into each watched folder, and each time that is a finding on record",
     ),
     "virus_signatures": Observer(
         look=later("antivirus", "see_signatures"),
@@ -40,6 +41,7 @@ OBSERVERS = {
         text="whether a test packet out of each interface comes back as an alert in the journal",
         arguments=_INTERFACES,
         facts={"blind": "list: interfaces on which it was not seen"},
+        only_inspection="it sends a test packet out of each interface, and each time that is an alert on record",
     ),
     "intrusion_contents": Observer(
         look=later("intrusion", "see_contents"),

@@ -116,3 +116,31 @@ def test_a_link_announces_nothing(said):
     os.rename(maintenance.FILE, maintenance.FILE + ".elsewhere")
     os.symlink(maintenance.FILE + ".elsewhere", maintenance.FILE)
     assert maintenance.current(NOW) is None
+
+
+def on_record(monkeypatch, *entries):
+    """What the journal has: pairs of seconds since 1970 and text."""
+    monkeypatch.setattr(maintenance, "_said", lambda _since: entries)
+    return maintenance.recorded(0)
+
+
+def test_what_was_announced_is_read_from_the_record_with_its_true_end(said, monkeypatch):
+    first = maintenance.begin("ops", "new disks", 60, NOW)
+    maintenance.begin("ops", "and new cables", 60, NOW + 600)
+    maintenance.end("li", NOW + 1200)
+    texts = [text for _program, text in said]
+    assert on_record(monkeypatch, *zip((NOW, NOW + 600, NOW + 1200), texts, strict=True)) == [
+        first._replace(until=NOW + 600),
+        ("ops", "and new cables", NOW + 600, NOW + 1200),
+    ]
+
+
+def test_words_that_are_no_announcement_are_passed_over(said, monkeypatch):
+    work = maintenance.begin("ops", "new disks", 60, NOW)
+    texts = ("maintenance begins: x", "maintenance ends: {}", said[0][1])
+    assert on_record(monkeypatch, *((NOW, text) for text in texts)) == [work]
+
+
+def test_nobody_announces_what_has_been(said, monkeypatch):
+    maintenance.begin("ops", "new disks", 60, NOW)
+    assert on_record(monkeypatch, (NOW + 300, said[0][1])) == []
