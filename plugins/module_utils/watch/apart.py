@@ -74,11 +74,11 @@ def _work(work, reading, writing):
             signal.signal(one, signal.SIG_DFL)
         os.close(reading)
         try:
-            answer = {"given": work()}
+            answer = json.dumps({"given": work()})
         except Exception as error:  # whatever it is, who watches must hear of it and go on
-            answer = {"error": "%s: %s" % (type(error).__name__, error)}
+            answer = json.dumps({"error": "%s: %s" % (type(error).__name__, error)})
         with os.fdopen(writing, "wb") as file:
-            file.write(json.dumps(answer).encode("utf-8", "backslashreplace"))
+            file.write(answer.encode("ascii"))
         code = 0
     finally:
         os._exit(code)

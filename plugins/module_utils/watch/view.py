@@ -54,6 +54,7 @@ class View:
 
     def __init__(self, states):
         """:param states: of the measures that are laid down here."""
+        states = list(states)
         self.roles = sorted(state["role"] for state in states)
         self.units, self.sysctls = {}, {}
         self._paths, self._patterns, self._above = {}, [], {}

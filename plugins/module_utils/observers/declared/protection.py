@@ -149,4 +149,18 @@ OBSERVERS = {
             "open": "list: TCP ports at which the receiver's user listens in the host's network namespace",
         },
     ),
+    "measure_watch": Observer(
+        look=later("watching", "see_watch"),
+        text="what the watch over the measures says of itself (order82 watch run)",
+        arguments={},
+        facts={
+            "age_seconds": "int: seconds since it said so; -1 where it never did, or another than root wrote it",
+            "measures": "int: measures that it watches",
+            "unseen": "list: measures that are laid down here, and that it does not watch or knows otherwise",
+            "folders": "int: folders of which the kernel tells it",
+            "units": "int: units of systemd that it watches",
+            "unwatched": "list: 'what: reason' of what it can't be told of",
+            "standing": "list: what it alarmed, and is not over",
+        },
+    ),
 }

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.state import applying, request
+from ansible_collections.order82.baseline.plugins.module_utils.state import applying, manifest, request
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +61,28 @@ def test_what_another_account_put_there_counts_for_nothing():
     assert not applying.under_way()
 
 
+def test_a_manifest_that_was_written_anew_counts_as_a_change(monkeypatch, tmp_path):
+    monkeypatch.setattr(manifest, "FOLDER", str(tmp_path))
+
+    def bring_about(_state, _beforehand, _check, _host):
+        (tmp_path / "probe.json").write_text("{}")
+        return {"changed": False}
+
+    monkeypatch.setattr(request, "bring_about", bring_about)
+    request.carry_out({"bring": {"state": {"role": "probe"}}, "look": [], "check": False})
+    assert applying.under_way()
+
+
+def test_who_puts_right_does_so_alone():
+    with applying.alone():
+        assert applying.under_way()
+        with pytest.raises(BlockingIOError), applying.alone():
+            pass
+    assert not applying.under_way()
+    with applying.held(), pytest.raises(BlockingIOError), applying.alone():
+        pass
+
+
 def test_a_time_in_the_future_is_no_apply():
     with applying.held():
         pass
@@ -79,6 +101,6 @@ def test_the_controllers_calls_say_so(monkeypatch, check, changes, expected):
         return {"changed": changes, "failed": True}
 
     monkeypatch.setattr(request, "bring_about", bring_about)
-    request.carry_out({"bring": {"state": {}}, "look": [], "check": check})
+    request.carry_out({"bring": {"state": {"role": "probe"}}, "look": [], "check": check})
     assert seen == [not check]
     assert applying.under_way() is expected
