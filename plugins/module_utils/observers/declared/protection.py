@@ -156,7 +156,7 @@ OBSERVERS = {
         facts={
             "age_seconds": "int: seconds since it said so; -1 where it never did, or another than root wrote it",
             "measures": "int: measures that it watches",
-            "unseen": "list: measures that are laid down here, and that it does not watch or knows otherwise",
+            "unseen": "list: measures that are laid down here and not watched, or the other way round",
             "folders": "int: folders of which the kernel tells it",
             "units": "int: units of systemd that it watches",
             "unwatched": "list: 'what: reason' of what it can't be told of",
