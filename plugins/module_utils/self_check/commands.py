@@ -10,7 +10,7 @@ import time
 from .. import maintenance
 from ..state import applying
 from . import left, memory, spoken
-from .judged import PASS, judge
+from .judged import NOT_RUN, PASS, WAIVED, judge
 
 AGAIN_SECONDS = 10
 """What is found wrong for the first time is looked at once more so much later: a restart takes moments."""
@@ -94,8 +94,9 @@ def _summary(found, judged, wrong, work, busy):
     passed = sum(1 for one in judged if one.outcome == PASS)
     text = spoken.BEGINS + "%d passed, %d not passed" % (passed, len(wrong))
     text += " (%s)" % names if wrong else ""
-    unknown = len(judged) - len(wrong) - passed
-    text += ", %d not known yet" % unknown if unknown else ""
+    for outcome, words in ((WAIVED, "waived"), (NOT_RUN, "not known yet")):
+        count = sum(1 for one in judged if one.outcome == outcome)
+        text += ", %d %s" % (count, words) if count else ""
     text += ", %d for inspections alone" % sum(1 for one in found.entries if one.left_out)
     text += "; " + maintenance.in_words(work) if work else ""
     text += "; an apply is under way" if busy else ""

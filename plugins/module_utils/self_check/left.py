@@ -18,7 +18,10 @@ class LeftError(Exception):
 
 
 class Entry(NamedTuple):
-    """A check. C(observe) is None where it is not asked, and C(left_out) or C(problem) says why."""
+    """A check. C(observe) is None where it is not asked, and C(left_out) or C(problem) says why.
+
+    C(waived_until): the last day (UTC) on which the site accepts that it fails; empty where it does not.
+    """
 
     id: str
     observe: dict | None
@@ -26,6 +29,7 @@ class Entry(NamedTuple):
     severity: str
     left_out: str
     problem: str
+    waived_until: str = ""
 
 
 class Left(NamedTuple):
@@ -77,6 +81,7 @@ def _entry(one):
         str(one.get("severity", "")),
         str(one.get("left_out", "")),
         str(one.get("problem", "")),
+        str(one.get("waived_until", "")),
     )
     if entry.observe is None:
         if not entry.left_out and not entry.problem:

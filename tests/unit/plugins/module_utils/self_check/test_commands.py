@@ -151,6 +151,21 @@ def test_checks_that_were_emptied_are_an_alarm_and_no_self_check(host):
     assert errors.startswith("<2>alarm: the self-check can't look: ")
 
 
+@pytest.mark.parametrize(("until", "code"), [("2999-12-31", 0), ("2026-01-01", 1), ("", 1)])
+def test_what_the_site_accepts_is_no_alarm_until_its_last_day(host, until, code):
+    host.leave({**host.about(host.file), "waived_until": until})
+    host.file.chmod(0o600)
+    assert host.run()[0] == code
+    alarms, whole = timed(host)
+    assert len(alarms) == code
+    assert (", 1 waived" in whole) is not bool(code)
+
+
+def test_what_can_not_be_looked_at_is_never_accepted(host):
+    host.leave({**host.about(host.file), "observe": {"oracle": {}}, "waived_until": "2999-12-31"})
+    assert host.run()[0] == 1
+
+
 def test_by_hand_nothing_is_remembered(host):
     host.file.chmod(0o600)
     host.run()
