@@ -22,6 +22,7 @@ FULL_SECONDS, FULL_DEAF_SECONDS = 300, 15
 """So often everything is looked at though nobody told anything; and while systemd does not tell."""
 LOOK_SECONDS, MEND_SECONDS, VERIFY_SECONDS = 60, 900, 600
 _NIGHT_HOURS = (1, 5)
+_MANIFESTS = "manifests"
 _LONGEST = 4000
 """So many characters of what differs, or was done, go into one record."""
 
@@ -148,6 +149,8 @@ class Watch:
             del self._again[role]
             if role == comparing.ACCOUNTS:
                 found.accounts = True
+            elif role == _MANIFESTS:
+                found.manifests = True
             elif role == comparing.PROGRAMS:
                 found.packages |= self._unverified
                 self._judge_programs = True
@@ -203,8 +206,13 @@ class Watch:
         asked_by = asked.around(now)
         for role, how in differing.items():
             self._guard.alarm(("manifest", role), "the manifest of %s %s; %s" % (role, how, asked_by), now)
-        with applying.alone():
-            done = self._manifests.put_back(differing)
+        try:
+            with applying.alone():
+                done = self._manifests.put_back(differing)
+        except (BlockingIOError, StateError) as error:
+            self._guard.notice("manifests", "manifests were not put back: %s" % error, now)
+            self._later({_MANIFESTS}, guard.EXCUSED_SECONDS)
+            return
         say("put right: %s" % "; ".join(done))
         for role in differing:
             self._guard.over(("manifest", role))
@@ -229,6 +237,7 @@ class Watch:
 
     def _mend(self, roles):
         roles = [role for role in roles if role in self._view.roles]
+        self._see_to_manifests(time.time())  # by no other is anything laid down
 
         def work():
             return {role: comparing.put_right(role) for role in roles}
@@ -255,19 +264,21 @@ class Watch:
         self._later({comparing.PROGRAMS}, self._guard.judge({comparing.PROGRAMS}, self._altered, now))
 
     def _write_status(self, ended=False):
-        status.write(
-            {
-                "at": time.time(),
-                "since": self._since,
-                "roles": self._view.roles,
-                "folders": len(self._senses.folders),
-                "units": len(self._view.units),
-                "unwatched": self._senses.lacking,
-                "alarms": self._guard.alarms(),
-                "ended": ended,
-                "manifests": self._manifests.digests,
-            }
-        )
+        said = {
+            "at": time.time(),
+            "since": self._since,
+            "roles": self._view.roles,
+            "folders": len(self._senses.folders),
+            "units": len(self._view.units),
+            "unwatched": self._senses.lacking,
+            "alarms": self._guard.alarms(),
+            "ended": ended,
+            "manifests": self._manifests.digests,
+        }
+        try:
+            status.write(said)
+        except (StateError, OSError) as error:
+            self._guard.notice("status", "the watch can't say how it is: %s" % error, said["at"])
 
 
 def _of_manifests(differing):
