@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import alarm, bench, coverage, process, remove, restore, revoke, site, trace
+from . import alarm, bench, coverage, maintenance, process, remove, restore, revoke, site, trace
 from .errors import BaselineError
 from .lab import commands as lab
 from .progress import say
@@ -72,6 +72,11 @@ def parser() -> argparse.ArgumentParser:
     add_inventory(command, "without one, the lab's")
     revoke.add_options(command)
     command.set_defaults(run=revoke.revoke)
+
+    command = commands.add_parser("maintenance", allow_abbrev=False, help="announce work on hosts")
+    add_inventory(command, "without one, the lab's")
+    maintenance.add_options(command)
+    command.set_defaults(run=maintenance.maintain)
 
     command = commands.add_parser("restore", allow_abbrev=False, help="put back what was backed up")
     add_inventory(command, "without one, the lab's")

@@ -66,7 +66,7 @@ class ActionModule(HostAction):
             roles, checks = self._checks(arguments, task_vars)
         except DataError as error:
             raise AnsibleActionFail(str(error)) from error
-        values = host_values.HostValues(roles, task_vars, self._templar)
+        values = host_values.HostValues(roles, task_vars, self._templar, lambda: collection.checks_of(roles))
         engine = values.engine(str(task_vars.get("inventory_dir") or ""))
         template = functools.cache(lambda text: engine.template(text, {}))
         condition = functools.cache(lambda text: engine.condition(text, {}))

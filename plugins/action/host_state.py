@@ -36,7 +36,7 @@ RUN = uuid.uuid4().hex
 """Of this run of Ansible, which imports this once. What an earlier one left in a cache of facts is another's."""
 
 # As in check_info: read once, before Ansible forks a process for every host and task.
-collection.read_ahead(collection.site_table, collection.states)
+collection.read_ahead(collection.site_table, collection.states, collection.role_checks)
 host_values.read_ahead()
 packed_code(LAY_DOWN.parts)
 zipapp()
@@ -70,8 +70,9 @@ class ActionModule(HostAction):
         holds = survey.get("run") == RUN != task_vars.get("ansible_facts", {}).get(CHANGED)
         if not whole_site and holds and role in survey["roles"]:
             return {"changed": False, "did": [], "answers": survey["roles"][role]}
-        roles = self._roles(task_vars) if whole_site else [role]
-        states = self._states(roles if role in roles else [*roles, role], task_vars)
+        theirs = self._roles(task_vars)
+        roles = theirs if whole_site else [role]
+        states = self._states(roles if role in roles else [*roles, role], theirs, task_vars)
         refuse_claims((f"the state of {one['role']}", file["path"]) for one in states for file in one["files"])
         [mine] = [one for one in states if one["role"] == role]
         present = [one for one in states if one["present"]]
@@ -98,8 +99,13 @@ class ActionModule(HostAction):
         [roles] = roles_by_host(collection.site_table(), groups).values()
         return [role for role in roles if role in collection.states()]
 
-    def _states(self, roles: Sequence[str], task_vars: Mapping) -> list[dict]:
-        values = host_values.HostValues(roles, task_vars, self._templar)
+    def _states(self, roles: Sequence[str], theirs: Sequence[str], task_vars: Mapping) -> list[dict]:
+        """The states of roles on this host.
+
+        :param theirs: all roles that the host has, whose checks are left there.
+        """
+        known = [*theirs, *(role for role in roles if role not in theirs)]
+        values = host_values.HostValues(known, task_vars, self._templar, lambda: collection.checks_of(theirs))
         engine = values.engine(str(task_vars.get("inventory_dir") or ""))
         found = []
         for role in roles:

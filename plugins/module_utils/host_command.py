@@ -28,6 +28,9 @@ _AREAS = {
     "backup": ("backup.commands", "backups of this host, and restoring them / 备份与恢复"),
     "repository": ("backup.repository", "backups of other hosts that lie here / 备份库"),
     "standby": ("standby", "which of a pair is the active one / 主备切换"),
+    "watch": ("watch.commands", "what puts measures right that somebody changes / 措施值守"),
+    "check": ("self_check.commands", "this host's own measures, as an inspection would look / 自查"),
+    "maintenance": ("maintenance_commands", "announce work on this host / 维护预告"),
     "stops": ("stops", "stops of recorders, and announcing them / 记录设施的停止与预告"),
     "trace": ("nat.answer.commands", "who had this public address and port then? / 溯源查询"),
 }

@@ -17,6 +17,11 @@ def ready():
     _tell("READY=1")
 
 
+def alive():
+    """Say that it still works (C(WatchdogSec))."""
+    _tell("WATCHDOG=1")
+
+
 def keep(name, descriptor):
     """Give a descriptor into systemd's keeping, where the service's next start finds it (C(FileDescriptorStoreMax))."""
     _tell("FDSTORE=1\nFDNAME=%s" % name, descriptor)

@@ -18,7 +18,7 @@ import re
 import time
 from typing import NamedTuple
 
-from . import journal, login, processes
+from . import journal, login, maintenance, processes
 from .nat.answer import request
 from .records import sources
 
@@ -163,6 +163,8 @@ def look(units, since, longer, now, explained=()):
     said = _entries(since, ["MESSAGE", "_EXE"], ["_UID=0", "SYSLOG_IDENTIFIER=" + PROGRAM], _WORD)
     notices = [notice_of(at, str(one.get("MESSAGE"))) for at, one in said if _is_python(one)]
     notices = [one for one in notices if one]
+    # Who announces work on the whole host announces each stop in it.
+    notices += [Notice(one.since, "*", one.until, one.by, one.reason) for one in maintenance.recorded(since)]
     return [_told(one, notice_for(one, notices, now), explanation_for(one, explained, now), now) for one in found]
 
 
@@ -186,17 +188,24 @@ def _told(stop, notice, reason, now):
 
 
 def _asked(stop):
+    told = told_by_askers(stop.since - _BEFORE, stop.since + _AFTER)
+    return ["asked for by " + one for one in accounts(told)]
+
+
+def told_by_askers(since, until):
+    """What sudo and the kernel's audit themselves said in a time: pairs of program and message, in their order.
+
+    :param float since: seconds since 1970.
+    :raises OSError: the journal can't be read.
+    """
     entries = _entries(
-        stop.since - _BEFORE,
+        since,
         ["SYSLOG_IDENTIFIER", "MESSAGE", "_UID", "_EXE", "_SYSTEMD_UNIT", "_CAP_EFFECTIVE"],
         ["SYSLOG_IDENTIFIER=" + program for program in _ASKING],
-        until=stop.since + _AFTER,
+        until=until,
     )
     told = [(one["SYSLOG_IDENTIFIER"], one) for _at, one in entries if one.get("SYSLOG_IDENTIFIER") in _ASKING]
-    return [
-        "asked for by " + one
-        for one in accounts((program, str(one.get("MESSAGE"))) for program, one in told if sources.speaks(program, one))
-    ]
+    return [(program, str(one.get("MESSAGE"))) for program, one in told if sources.speaks(program, one)]
 
 
 def _is_python(entry):

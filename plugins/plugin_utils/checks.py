@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ..module_utils.comparisons import COMPARISONS
 from ..module_utils.observers import OBSERVERS
 from ..module_utils.observers._registry import problems
-from .comparisons import COMPARISONS
 from .documents import (
     ROOT,
     DataError,

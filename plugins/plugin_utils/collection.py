@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .checks import SITE_ROLE, Check, load_checks, load_roles
@@ -33,6 +33,12 @@ def role_checks() -> dict[str, list[Check]]:
     :raises DataError: an entry in one of the files is not understood.
     """
     return load_roles(law())
+
+
+def checks_of(roles: Iterable[str]) -> list[Check]:
+    """The checks of these roles, in their order."""
+    known = role_checks()
+    return [check for role in roles for check in known.get(role, ())]
 
 
 @functools.cache

@@ -3,11 +3,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
+
+from ..module_utils.comparisons import brief, kind_of
+
+__all__ = [
+    "ROOT",
+    "DataError",
+    "both_languages",
+    "brief",
+    "has_jinja",
+    "kind_of",
+    "names",
+    "parse_yaml",
+    "read_text",
+    "refuse_keys",
+    "refuse_value",
+    "shown",
+    "words",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 """The collection's own folder: law/, roles/ and playbooks/ lie in it."""
@@ -141,26 +158,3 @@ def has_jinja(value: object) -> bool:
     if isinstance(value, Mapping):
         return any(has_jinja(one) for one in value.values())
     return isinstance(value, list) and any(has_jinja(one) for one in value)
-
-
-def kind_of(value: object) -> str:
-    """Say in YAML's words what a value is."""
-    for kind, name in (
-        (bool, "boolean"),
-        (int, "number"),
-        (float, "number"),
-        (str, "text"),
-        (Mapping, "mapping"),
-        (list, "list"),
-        (tuple, "list"),
-        (type(None), "null"),
-    ):
-        if isinstance(value, kind):
-            return name
-    return type(value).__name__
-
-
-def brief(value: object) -> str:
-    """Show a value in an error: as JSON writes it, and not longer than a line."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else text[:77] + "..."

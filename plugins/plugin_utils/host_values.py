@@ -9,14 +9,15 @@ import importlib
 import os
 import re
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.template import Templar, trust_as_template
 
-from .checks import ROLES
+from .checks import ROLES, Check
 from .documents import has_jinja, parse_yaml, read_text, shown
+from .left_checks import left_checks, waived_on
 from .state_values import Engine
 
 _MANAGED = {"ansible_managed": "Ansible managed"}
@@ -75,7 +76,18 @@ class HostValues:
     A variable that is a template is worked out once, when a text first names it, and not in each that does.
     """
 
-    def __init__(self, roles: Iterable[str], task_vars: Mapping, templar: Templar):
+    def __init__(
+        self,
+        roles: Iterable[str],
+        task_vars: Mapping,
+        templar: Templar,
+        checks: Callable[[], Iterable[Check]] = tuple,
+    ):
+        """Take what a host has.
+
+        :param checks: gives the checks of the host's roles; asked only where a state has them laid down.
+        """
+        self._checks = checks
         facts = task_vars.get("ansible_facts", {})
         self._once: dict[str, object] = {}
         self._met: set[str] = set()
@@ -88,7 +100,13 @@ class HostValues:
 
         :param base: the folder from which a site's relative paths start.
         """
-        return Engine(self._filled, self._holds, self._file, lambda name: os.path.join(base, name), AnsibleError)
+        engine = Engine(self._filled, self._holds, self._file, lambda name: os.path.join(base, name), AnsibleError)
+        return engine._replace(checks=lambda: left_checks(self._checks(), engine, self._waived(engine)))
+
+    def _waived(self, engine: Engine) -> dict[str, str]:
+        """The checks of which the site accepts that they fail here."""
+        waivers = engine.template("{{ order82_waivers | default([]) }}", {})
+        return waived_on(self._all["inventory_hostname"], waivers, self._all["groups"]) if waivers else {}
 
     def _with(self, item: Mapping) -> Templar:
         if not item:

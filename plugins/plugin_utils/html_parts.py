@@ -6,7 +6,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping, Sequence
 
-from .comparisons import value_in_words
+from ..module_utils.comparisons import value_in_words
 from .visible import visible
 
 WORDS = {

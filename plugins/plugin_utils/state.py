@@ -27,7 +27,7 @@ _MANY = ("each", "when")
 """Every entry may have these: a list, for each C(item) of which the entry stands; and a bare condition."""
 
 _RIGHTS = ("owner", "group", "mode")
-SOURCES = ("template", "text", "json", "copy", "program", "made")
+SOURCES = ("template", "text", "json", "copy", "program", "checks", "made")
 SECTIONS = {
     "refuse": Form(("when", "because"), ("each",)),
     "needs": Form(("otherwise",), (*_MANY, "folder", "file", "interface", "addresses")),
@@ -164,7 +164,7 @@ def _check_files(entries: list[dict[str, object]], where: str, role: Path) -> No
         here = f"{where} {brief(entry['path'])}"
         source = _exactly_one(entry, SOURCES, here)
         template = entry.get("template")
-        if source in ("made", "program") and entry[source] is not True:
+        if source in ("made", "program", "checks") and entry[source] is not True:
             raise DataError(f"{here}: {source} is {brief(entry[source])}; write true, or another source")
         if source == "template" and not has_jinja(template) and not (role / "templates" / str(template)).is_file():
             raise DataError(f"{here}: there is no template {template} in {shown(role / 'templates')}")

@@ -29,6 +29,7 @@ class Engine(NamedTuple):
     C(file): a template file to a text.
     C(find): a file of the site, as a person names it, to its path.
     C(errors): what they raise.
+    C(checks): the checks of all of the host's measures, as L(left_checks) leaves them there.
     """
 
     template: Callable[[str, Mapping], object]
@@ -36,6 +37,7 @@ class Engine(NamedTuple):
     file: Callable[[Path, Mapping], str]
     find: Callable[[str], str]
     errors: type[Exception] | tuple[type[Exception], ...]
+    checks: Callable[[], bytes] = bytes
 
 
 class At(NamedTuple):
@@ -212,6 +214,8 @@ def _content(values, at) -> bytes:
         return (json.dumps(_plain(values["json"]), indent=4, sort_keys=True) + "\n").encode()
     if "copy" in values:
         return Path(at.engine.find(str(values["copy"]))).read_bytes()
+    if "checks" in values:
+        return at.engine.checks()
     return zipapp()
 
 

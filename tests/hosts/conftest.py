@@ -30,6 +30,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 HERE = "order82-test-was-here"
 READ = "zstd -dcfq"
 """Files of records, whether their days are open or sealed: `READ .../HOST.log*`."""
+ANNOUNCE = "order82 maintenance begin --by tests --reason 'tests break measures on purpose' --minutes 10080"
+"""Else what a test breaks is put right under its hands."""
 HANG = 180
 """Seconds after which a test no longer waits for what comes soon.
 
@@ -129,6 +131,17 @@ class Lab:
             yield
         finally:
             self.do(name, f"systemctl start {ran.replace(chr(10), ' ')}" if ran.strip() else "true")
+
+    @contextlib.contextmanager
+    def unannounced(self, *names: str) -> Iterator[None]:
+        """Meanwhile nobody said that these hosts' measures would be broken: the watch over them does its work."""
+        for name in names:
+            self.do(name, "order82 maintenance end")
+        try:
+            yield
+        finally:
+            for name in names:
+                self.do(name, ANNOUNCE)
 
     def hold(self, name: str, unit: str, at: str = "true") -> None:
         """Start a service that ends by itself and stop it in its tracks: it is under way until it is ended.
@@ -373,6 +386,16 @@ def until(seconds: float, found: Callable[[], Any], what: str) -> Any:
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     return Lab()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _announced(lab: Lab) -> Iterator[None]:
+    """The watch over measures runs on, and says of what tests do that it was announced."""
+    for name in lab.managed():
+        lab.do(name, f"systemctl --quiet is-active order82-watch.service && {ANNOUNCE}; true")
+    yield
+    for name in lab.managed():
+        lab.do(name, "systemctl --quiet is-active order82-watch.service && order82 maintenance end; true")
 
 
 @pytest.fixture(scope="module", autouse=True)

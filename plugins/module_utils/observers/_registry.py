@@ -41,6 +41,8 @@ class Observer(NamedTuple):
     facts: dict
     seconds: float = SECONDS
     together: object = None
+    only_inspection: str = ""
+    by_itself: object = None
 
 
 def later(module, function):

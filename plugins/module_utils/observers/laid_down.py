@@ -6,28 +6,32 @@ from __future__ import annotations
 import contextlib
 
 from .. import processes
+from ..self_check import programs as known_programs
 from ..state import files, laying, manifest
+from ..state import programs as packaged
 from ..state.errors import StateError
 from ..state.host import Host
 from ._registry import ObservationError, side_by_side
 
-_VERIFY_SECONDS = 120  # and some for the rest: the observer has 150
 _NOTHING = {"differs": ["it has no manifest here"], "differences": {}, "altered_programs": [], "compared_with": ""}
-_PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "/sbin/", "/lib/")
+_WHICH = ("all", "changed")
 
 
-def laid_down(role, state):
+def laid_down(role, state, programs):
     """Compare one measure."""
-    return _with_programs(Host(), [state or _as_noted(role)])[0]
+    return all_laid_down([{"role": role, "state": state, "programs": programs}])[0]
 
 
 def all_laid_down(asked):
     """The same of all measures: systemd and dpkg are asked once."""
-    return _with_programs(Host(), [one["state"] or _as_noted(one["role"]) for one in asked])
+    if not all(one["programs"] in _WHICH for one in asked):
+        raise ObservationError("programs must be one of %s" % ", ".join(_WHICH))
+    only_changed = all(one["programs"] == "changed" for one in asked)
+    return _with_programs(Host(), [one["state"] or _as_noted(one["role"]) for one in asked], only_changed)
 
 
-def _with_programs(host, states):
-    """Compare while dpkg reads all programs."""
+def _with_programs(host, states, only_changed):
+    """Compare while dpkg reads the programs."""
     there = [state for state in states if state]
 
     def compare():
@@ -35,10 +39,10 @@ def _with_programs(host, states):
             host.units([entry["name"] for state in there for entry in state["units"]])
         return [_compared(state, host) if state else dict(_NOTHING) for state in states]
 
-    found, altered = side_by_side(lambda look: look(), [compare, lambda: _altered(there)])
+    found, altered = side_by_side(lambda look: look(), [compare, lambda: _altered(there, only_changed)])
     if altered:
         for facts, state in zip(found, states):
-            facts["altered_programs"] = _altered([state]) if state else []
+            facts["altered_programs"] = _altered([state], only_changed=False) if state else []
     return found
 
 
@@ -82,19 +86,24 @@ def _of_the_manifest(state):
     return ["its manifest says otherwise of %s" % path for path in sorted({*false, *(set(wanted) - set(noted))})]
 
 
-def _altered(states):
-    """Programs of their packages that are not as dpkg knows them (dpkg --verify).
-
-    Not what a site may change (settings) or leave out (manuals).
-    """
+def _altered(states, only_changed):
+    """Programs of their packages that are not as dpkg knows them (dpkg --verify)."""
     packages = sorted({entry["name"] for state in states for entry in state["packages"]})
     if not packages:
         return []
+    if not only_changed:
+        return _verified(packages)
+    now = known_programs.look(packages, packaged.FOLDERS)
+    if known_programs.is_known(now):
+        return []
+    found = _verified(packages)
+    if not found:
+        known_programs.remember(now)
+    return found
+
+
+def _verified(packages):
     try:
-        done = processes.run(["dpkg", "--verify", *packages], _VERIFY_SECONDS)
+        return packaged.altered(packages)
     except (OSError, processes.subprocess.TimeoutExpired) as error:
         raise ObservationError("dpkg --verify: %s" % error) from error
-    lines = [line.split() for line in done.stdout.decode("utf-8", "replace").splitlines()]
-    return sorted(
-        {words[-1] for words in lines if words and words[-1].startswith(_PROGRAMS) and "c" not in words[1:-1]}
-    )

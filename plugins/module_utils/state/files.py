@@ -142,6 +142,13 @@ def _whole(path, known):
         return paths.read(descriptor, name, path, _SHOWN)[0]
 
 
+def lacks_text(difference):
+    """Whether a file can't be laid down again from a manifest: a secret that is missing, or another one by now."""
+    entry = difference.entry
+    is_of_rights = difference.what != "is missing" and "content differs" not in difference.what
+    return not (entry["made"] or "content" in entry or is_of_rights)
+
+
 def shown(difference):
     """A difference of texts as diff(1) would show it; nothing of a secret, nor of what is no text."""
     entry = difference.entry
@@ -249,18 +256,19 @@ def all_staged(host, state, found):
         for difference in found:
             entry = difference.entry
             path, (uid, gid) = entry["path"], _ids(host, entry)
-            if entry["made"]:
+            if _has_only_rights(entry):
                 continue
             fresh += make_parents(path, known)
             with paths.saying(path, "written"), paths.parent(path, known) as (descriptor, name):
                 paths.stage(descriptor, name, content(entry), (uid, gid, int(entry["mode"], 8)))
             waiting[path] = os.path.join(os.path.dirname(path), paths.staged(os.path.basename(path)))
         for difference in found:
-            validate(difference.entry, waiting)
+            if difference.entry["path"] in waiting:
+                validate(difference.entry, waiting)
 
         def replace():
             for difference in found:
-                if difference.entry["made"]:
+                if _has_only_rights(difference.entry):
                     _give_rights(host, difference.entry, known)
             for path in list(waiting):
                 with paths.saying(path, "replaced"), paths.parent(path, known) as (descriptor, name):
@@ -273,6 +281,11 @@ def all_staged(host, state, found):
             with contextlib.suppress(OSError, StateError):
                 paths.remove(path, known)
         remove_empty(fresh)
+
+
+def _has_only_rights(entry):
+    """Whether nothing but owner, group and mode of a file are to be seen to; a manifest has no text of a secret."""
+    return entry["made"] or "content" not in entry
 
 
 def _give_rights(host, entry, known):

@@ -29,6 +29,9 @@ PROPERTIES = (
     "NeedDaemonReload",
     "NextElapseUSecRealtime",
     "NextElapseUSecMonotonic",
+    "NRestarts",
+    "ControlGroup",
+    "Job",
 )
 
 

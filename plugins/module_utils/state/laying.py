@@ -46,23 +46,47 @@ def bring_about(state, beforehand, check, host=None):
     :param dict beforehand: C(packages), C(debconf) and C(diversions) of all measures of the host, this one among them.
     :return: dict for a module's result: C(changed), C(did) (sentences), C(diff), C(answers); C(failed) with C(msg).
     """
-    done, host = Done(), host or Host()
-    try:
+    host = host or Host()
+
+    def work(done):
         if state["present"]:
             _lay_down(host, state, beforehand, check, done)
             done.answers = ask(state)
         else:
             removing.take_away(host, state, check, done)
+
+    done = _carried_out(state["role"], work, check)
+    if done.words and not check:
+        note("%s: %s" % (state["role"], "; ".join(done.words)))
+    return done.document()
+
+
+def put_back(known, host):
+    """Lay a measure down again from its manifest, with the texts that are in it; nobody is asked whether it works.
+
+    What can't be laid down, a secret that was changed, stays as it is, and all else is put right.
+
+    :param dict known: the manifest.
+    :return: dict as L(bring_about)'s.
+    """
+    state = known["state"]
+    beforehand = {key: state[key] for key in ("packages", "debconf", "diversions")}
+    done = _carried_out(state["role"], lambda done: _lay_down(host, state, beforehand, False, done), False)
+    return done.document()
+
+
+def _carried_out(role, work, check):
+    done = Done()
+    try:
+        work(done)
     except (StateError, OSError, subprocess.SubprocessError) as error:
         if isinstance(error, OSError):
             where = "%s: " % error.filename if error.filename else ""
             error = "%s%s" % (where, error.strerror or error)
-        done.failed = "%s: %s" % (state["role"], error)
+        done.failed = "%s: %s" % (role, error)
         if done.words and not check:
             done.failed += "\nDone before that: %s." % "; ".join(done.words)
-    if done.words and not check:
-        note("%s: %s" % (state["role"], "; ".join(done.words)))
-    return done.document()
+    return done
 
 
 def _lay_down(host, state, beforehand, check, done):
@@ -109,7 +133,7 @@ class _Plan(NamedTuple):
 
 def _plan(host, state, known):
     folders = files.folder_differences(host, state)
-    found = files.differences(host, state, folders)
+    found = [one for one in files.differences(host, state, folders) if not files.lacks_text(one)]
     gone = removing.no_longer(state, known)
     gone_files = [path for path in gone.paths if os.path.lexists(path)]
     others = files.others(state, gone_files)

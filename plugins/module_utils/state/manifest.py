@@ -49,11 +49,18 @@ def read(role):
     if found is None:
         return None
     try:
-        document = json.loads(found[0])
-        if not all(isinstance(document[key], kind) for key, kind in KEYS.items()) or not _is_ours(document):
-            raise ValueError("another form")
+        return of(json.loads(found[0]))
     except (ValueError, TypeError, KeyError) as error:
         raise StateError("%s is damaged (%s): remove it, then apply the measure" % (path, error)) from error
+
+
+def of(document):
+    """The same document, if it is a manifest.
+
+    :raises ValueError, TypeError, KeyError: it is none.
+    """
+    if not all(isinstance(document[key], kind) for key, kind in KEYS.items()) or not _is_ours(document):
+        raise ValueError("another form")
     return document
 
 
@@ -118,6 +125,15 @@ def tidy():
     for folder in (FOLDER, os.path.dirname(FOLDER)):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
+
+
+def stamp(role):
+    """What is another as soon as the manifest was written anew; None where there is none."""
+    try:
+        found = os.lstat(place(role))
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def roles():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 
+from . import applying, manifest
 from .host import Host
 from .laying import bring_about, look
 
@@ -28,11 +29,22 @@ def _carry_out(request):
     host = Host()
     brought = None
     if request["bring"]:
-        bring = request["bring"]
-        brought = bring_about(bring["state"], bring, request["check"], host)
+        brought = _bring(request["bring"], request["check"], host)
         host.forget()
     looks = {}
     if not (brought or {}).get("failed"):
         host.units([entry["name"] for state in request["look"] for entry in state["units"]])
         looks = {state["role"]: look(state, host) for state in request["look"]}
     return {"brought": brought, "looks": looks}
+
+
+def _bring(bring, check, host):
+    if check:
+        return bring_about(bring["state"], bring, check, host)
+    role = bring["state"]["role"]
+    with applying.held() as changed:
+        noted = manifest.stamp(role)
+        brought = bring_about(bring["state"], bring, check, host)
+        if brought["changed"] or manifest.stamp(role) != noted:
+            changed()
+    return brought

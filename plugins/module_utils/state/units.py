@@ -231,8 +231,11 @@ def settle(host, state, owed, paid, say):
         for verb in mine:
             paid([verb, name])
     host.forget()
-    staying.refuse_fallen(host, [entry["name"] for entry in state["units"] if entry["running"] is True])
-    staying.see_that_they_stay(host, [name for name in started if name.endswith(".service")])
+    itself = own_unit()
+    staying.refuse_fallen(
+        host, [entry["name"] for entry in state["units"] if entry["running"] is True and entry["name"] != itself]
+    )
+    staying.see_that_they_stay(host, [name for name in started if name.endswith(".service") and name != itself])
 
 
 def _mask(entry, properties, _mine):
@@ -287,9 +290,18 @@ def _run(entry, properties, mine):
     return ""
 
 
+def own_unit(cgroup="/proc/self/cgroup"):
+    """The unit of which this process is one, or an empty text: who waited for its own restart would wait for ever."""
+    try:
+        with open(cgroup, encoding="utf-8", errors="replace") as file:
+            return next((os.path.basename(line.strip()) for line in file if ".service" in line), "")
+    except OSError:
+        return ""
+
+
 def _ask(verb, name, seconds=_SECONDS):
     try:
-        run(["systemctl", verb, name], seconds)
+        run(["systemctl", *(["--no-block"] if name == own_unit() else []), verb, name], seconds)
     except StateError as error:
         raise StateError("%s does not %s:\n%s" % (name, verb.partition("-")[0], staying.last_words(name))) from error
 

@@ -50,6 +50,24 @@ DRIFTS = {
         {"vault": "systemctl start order82-journal.service"},
         {"vault": {"log_forwarder.crowding", "log_forwarder.as_laid_down"}},
     ),
+    "timer of the self-check stopped": Drift(
+        {"web": "systemctl stop order82-check.timer"},
+        {"web": "systemctl start order82-check.timer"},
+        {"web": {"measure_watch.running", "measure_watch.as_laid_down"}},
+    ),
+    "checks of the self-check narrowed": Drift(
+        {"gateway": "cd /var/lib/order82; cp -a checks.json /root/; sed -i '/time_sync.offset/d' checks.json"},
+        {"gateway": "mv /root/checks.json /var/lib/order82/; systemctl start order82-check.service"},
+        {"gateway": {"measure_watch.self_check", "measure_watch.as_laid_down"}},
+    ),
+    "self-check that ends well whatever there is": Drift(
+        {
+            "web": "mkdir /etc/systemd/system/order82-check.service.d; cd /etc/systemd/system/order82-check.service.d; "
+            "printf '[Service]\\nExecStart=\\nExecStart=/bin/true\\n' > x.conf; systemctl daemon-reload"
+        },
+        {"web": "rm -r /etc/systemd/system/order82-check.service.d; systemctl daemon-reload"},
+        {"web": {"measure_watch.as_laid_down"}},
+    ),
     "attribute cleared": Drift(
         {"collector1": f"chattr -i {DAY}/web.log.zst"},
         {"collector1": f"chattr +i {DAY}/web.log.zst"},

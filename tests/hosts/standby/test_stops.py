@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from ..conftest import HANG, Lab, until
 
@@ -13,6 +16,13 @@ HOST = "gateway2"
 UNIT = "order82-config.service"
 ANOTHER = "order82-journal.service"
 """Of which nobody announced a stop in the minutes before."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _unannounced(lab: Lab) -> Iterator[None]:
+    """The announcement of the tests would cover these stops, too."""
+    with lab.unannounced(HOST):
+        yield
 
 
 def newest(lab: Lab, host: str, unit: str = UNIT) -> dict[str, Any]:

@@ -19,6 +19,7 @@ OBSERVERS = {
             "unusable": "list: sentences about repositories that did not answer",
         },
         seconds=150,
+        only_inspection="it asks all repositories over the network, for what counts in hours",
     ),
     "backup_append_only": Observer(
         look=later("backup", "append_only"),
@@ -28,6 +29,7 @@ OBSERVERS = {
             "deletable": "list: repositories that would have deleted",
             "unusable": "list: sentences about repositories that did not answer",
         },
+        only_inspection="it tries to delete in all repositories",
     ),
     "restore_drill": Observer(
         look=later("backup", "drill"),

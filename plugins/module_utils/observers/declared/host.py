@@ -58,6 +58,9 @@ OBSERVERS = {
                 "the role's state for this host, from the inspection; by default what the host's own manifest has, and "
                 "the inspection asks again where that is another state",
             ),
+            "programs": Argument(
+                str, "all: dpkg reads every program; changed: only where one was touched since it last did", "all"
+            ),
         },
         facts={
             "differs": "list: what is otherwise, one sentence each: files, rights, accounts, units and what they "
@@ -68,6 +71,7 @@ OBSERVERS = {
             "compared_with": "str: SHA-256 of the state that it was compared with; empty where there was none",
         },
         seconds=150,
+        by_itself={"programs": "changed"},
     ),
     "certificate": Observer(
         look=later("certificates", "see_certificate"),
@@ -96,6 +100,7 @@ OBSERVERS = {
             "withdrawn": "list: fingerprints in it of certificates that this host was not given, or has no more",
             "sha256": "str: the list's hash: there is more in it than fingerprints",
         },
+        only_inspection="only the controller knows which certificates it has given out or withdrawn since",
     ),
     "clock": Observer(
         look=later("clock", "see_clock"),

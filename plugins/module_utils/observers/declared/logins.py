@@ -32,6 +32,7 @@ OBSERVERS = {
             "left_out": "list: hosts to which nobody logs in, since Ansible does not come to them over SSH; at most 20",
         },
         seconds=60,
+        only_inspection="it looks for the logins that an inspection makes",
     ),
     "subscriber_sessions": Observer(
         look=later("subscribers", "see_subscribers"),
@@ -46,6 +47,7 @@ OBSERVERS = {
             "silent": "list: those, known for longer, that told of no subscriber for so long",
         },
         seconds=60,
+        only_inspection="it reads megabytes of records for what counts in days",
     ),
     "audit": Observer(
         look=later("audit", "see_in_force"),
@@ -68,5 +70,6 @@ OBSERVERS = {
         text="whether a word sent to the kernel's audit (auditctl -m) comes into the journal",
         arguments={},
         facts={"arrives": "bool: it came within seconds"},
+        only_inspection="it has the kernel write a test record each time",
     ),
 }

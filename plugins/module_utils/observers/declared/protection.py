@@ -21,6 +21,7 @@ OBSERVERS = {
             "untried": "list: 'folder: reason' of those into which the test file could not be put",
         },
         seconds=60,
+        only_inspection="it puts a test virus into each watched folder, and each time that is a finding on record",
     ),
     "virus_signatures": Observer(
         look=later("antivirus", "see_signatures"),
@@ -40,6 +41,7 @@ OBSERVERS = {
         text="whether a test packet out of each interface comes back as an alert in the journal",
         arguments=_INTERFACES,
         facts={"blind": "list: interfaces on which it was not seen"},
+        only_inspection="it sends a test packet out of each interface, and each time that is an alert on record",
     ),
     "intrusion_contents": Observer(
         look=later("intrusion", "see_contents"),
@@ -145,6 +147,20 @@ OBSERVERS = {
             "together": "bool: the front runs in the same one",
             "others": "list: programs in it that are of neither unit",
             "open": "list: TCP ports at which the receiver's user listens in the host's network namespace",
+        },
+    ),
+    "measure_watch": Observer(
+        look=later("watching", "see_watch"),
+        text="what the watch over the measures says of itself (order82 watch run)",
+        arguments={},
+        facts={
+            "age_seconds": "int: seconds since it said so; -1 where it never did, or another than root wrote it",
+            "measures": "int: measures that it watches",
+            "unseen": "list: measures that are laid down here and not watched, or the other way round",
+            "folders": "int: folders of which the kernel tells it",
+            "units": "int: units of systemd that it watches",
+            "unwatched": "list: 'what: reason' of what it can't be told of",
+            "standing": "list: what it alarmed, and is not over",
         },
     ),
 }

@@ -42,6 +42,7 @@ OBSERVERS = {
             "admits_us": "bool: it takes records from who has the certificate; the receiver itself has answered",
             "problem": "str: what went wrong in the attempt, empty if nothing",
         },
+        only_inspection="it knocks as a stranger, and each time that is a refusal on record",
     ),
     "journal": Observer(
         look=later("journal", "see_journal"),
@@ -91,6 +92,7 @@ OBSERVERS = {
             "lasts_days_known_from": "str: before which day that is not known; empty where it is",
         },
         seconds=120,
+        only_inspection="it opens every file of the store; open days and the disk are watched each minute",
     ),
     "record_seals": Observer(
         look=later("seals", "see_seals"),
@@ -103,6 +105,7 @@ OBSERVERS = {
             "faults_count": "int: how many there are",
         },
         seconds=120,
+        only_inspection="it reads up to 256 MiB of sealed files",
     ),
     "record_witness": Observer(
         look=later("seals", "see_witness"),
@@ -114,6 +117,7 @@ OBSERVERS = {
             "silent": "list: collectors that are heard here and do not say what they have sealed",
         },
         seconds=120,
+        only_inspection="it reads what the other collectors said in all days",
     ),
     "record_clock": Observer(
         look=later("record_clock", "see_clock"),
@@ -152,6 +156,7 @@ OBSERVERS = {
             "fewest_days": "dict: class to the number of days on which the host wrote that wrote on fewest",
         },
         seconds=120,
+        only_inspection="what each class must have counts in days",
     ),
     "record_history": Observer(
         look=later("history", "see_history"),
@@ -166,6 +171,7 @@ OBSERVERS = {
             "oldest": "dict: collector to the oldest day of the class that goes back least; empty if nothing is known",
         },
         seconds=120,
+        only_inspection="it reads what the collectors said in all days",
     ),
     "readers": Observer(
         look=later("readers", "see_readers"),
@@ -189,6 +195,7 @@ OBSERVERS = {
             "incomplete": "list: records without case, basis, two officers, who asked or what; at most 20",
         },
         seconds=60,
+        only_inspection="it reads the records of all look-ups",
     ),
     "sender_limits": Observer(
         look=later("shares", "see_sender_limits"),
@@ -204,6 +211,46 @@ OBSERVERS = {
             "near": "list: hosts with more than four fifths of their share of the store's disk, and how much of it",
         },
         seconds=120,
+        only_inspection="it enters the receiver's network, for which the self-check has no right",
+    ),
+    "self_check": Observer(
+        look=later("self_checks", "see_self_check"),
+        text="the last self-check of this host, by its record in the journal",
+        arguments={},
+        facts={
+            "age_seconds": "int: how long ago it was; -1 where there was none",
+            "passed": "int: checks that it passed",
+            "not_passed": "int: checks that it did not pass",
+            "asked": "int: checks that it asks for now",
+            "left_out": "int: checks that it leaves to inspections",
+            "same_checks": "bool: it asked for the checks that lie there now",
+        },
+        only_inspection="it is about the self-check itself",
+    ),
+    "announced_work": Observer(
+        look=later("self_checks", "see_announced"),
+        text="work on this host that was announced, by its journal",
+        arguments={"days": Argument(int, "how far back", 31)},
+        facts={
+            "now": "str: what is announced now: by whom, and why; empty where nothing is",
+            "announced": "list: the newest, 20 at most: from when to when, by whom, why",
+            "unrecorded": "list: what counts as announced now and is not on record",
+        },
+    ),
+    "self_checks_heard": Observer(
+        look=later("self_checks", "see_heard"),
+        text="whether the hosts look at themselves, by their records on a collector",
+        arguments={
+            "hosts": Argument(list, "those that do", required=True),
+            "seconds": Argument(int, "a host whose last self-check is older is silent", required=True),
+        },
+        facts={
+            "silent": "list: hosts without a self-check for longer than that, which root's own unit wrote; at most 20",
+            "silent_count": "int: how many there are",
+            "heard": "int: how many others there are",
+            "not_passed": "dict: host to how many checks its last self-check did not pass, where there were any",
+        },
+        seconds=60,
     ),
     "stops": Observer(
         look=later("stops", "see_stops"),

@@ -34,6 +34,7 @@ OBSERVERS = {
             "strangers": "list: what else translates: ports, where to, kind, table and chain, at most 20",
             "misplaced": "list: translations that go on now outside of their owner's ports, at most 20",
         },
+        only_inspection="it reads every translation that goes on; the recorder says each minute whose plan it is",
     ),
     "translation_records": Observer(
         look=later("translation", "see_translation_records"),
@@ -60,6 +61,7 @@ OBSERVERS = {
             "right": "bool: the answer named the owner",
         },
         seconds=60,
+        only_inspection="it looks somebody up; the index is built every few minutes",
     ),
     "nat_history": Observer(
         look=later("translation_index", "nat_history"),
@@ -77,6 +79,7 @@ OBSERVERS = {
             "unanswered": "list: those of them whose answer did not name who had it",
         },
         seconds=120,
+        only_inspection="it looks through the records of the whole retention",
     ),
     "nat_published": Observer(
         look=later("translation_index", "nat_published"),
@@ -89,5 +92,6 @@ OBSERVERS = {
             "missing_files": "list: files that a catalogue there names, and that are not there",
         },
         seconds=60,
+        only_inspection="it asks the object store for all that it has",
     ),
 }

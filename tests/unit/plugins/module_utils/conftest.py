@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from laid_place import place
+
+__all__ = ["place"]
 
 CLASS_CONTENT, MARK_ADD, OPEN_PERM, EVENT_ON_CHILD = 4, 1, 0x10000, 0x08000000
 AT_FDCWD = -100

@@ -175,6 +175,26 @@ def test_the_observer_passes_what_was_announced_and_shows_it(recorded):
     assert facts["stops"][0].endswith("announced by ops: a new disk")
 
 
+def test_who_announces_work_on_the_host_announces_each_stop_in_it(recorded):
+    said = {"by": "ops", "reason": "a new disk", "since": NIGHT - 60, "until": MORNING + 60}
+    fields = {"_UID": "0", "SYSLOG_IDENTIFIER": "order82", "_EXE": "/usr/bin/python3.11"}
+    recorded.wrote(NIGHT - 60, MESSAGE="maintenance begins: " + json.dumps(said), **fields)
+    recorded.stopped()
+    facts = recorded.seen()
+    assert (facts["unannounced"], facts["unannounced_count"]) == ([], 0)
+    assert facts["stops"][0].endswith("announced by ops: a new disk")
+
+
+def test_what_stops_after_the_work_was_said_to_be_over_is_not_announced(recorded):
+    said = {"by": "ops", "reason": "a new disk", "since": NIGHT - 600, "until": MORNING + 60}
+    fields = {"_UID": "0", "SYSLOG_IDENTIFIER": "order82", "_EXE": "/usr/bin/python3.11"}
+    recorded.wrote(NIGHT - 600, MESSAGE="maintenance begins: " + json.dumps(said), **fields)
+    ended = {**said, "until": NIGHT - 60, "ended_by": "ops"}
+    recorded.wrote(NIGHT - 60, MESSAGE="maintenance ends: " + json.dumps(ended), **fields)
+    recorded.stopped()
+    assert recorded.seen()["unannounced_count"] == 1
+
+
 ASKED = f"     ops : TTY=pts/0 ; PWD=/home/ops ; USER=root ; COMMAND=/usr/bin/systemctl stop {UNIT}"
 
 

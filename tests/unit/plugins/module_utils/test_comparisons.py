@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.order82.baseline.plugins.plugin_utils.comparisons import (
+from ansible_collections.order82.baseline.plugins.module_utils.comparisons import (
     COMPARISONS,
     ComparisonError,
     holds,

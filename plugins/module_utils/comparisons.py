@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The closed set of comparisons: what a check may expect of a fact, and how it is said in Chinese and English."""
+"""The closed set of comparisons: what a check may expect of a fact, and how it is said in Chinese and English.
+
+The inspection on the controller and a host's self-check judge by these same ones (Python 3.9, standard library only).
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
-
-from .documents import brief, kind_of
 
 LONGEST = 10_000
 """So many characters are matched at most: a text comes from a host, and a pattern may take the square of its length."""
@@ -35,12 +37,35 @@ class Comparison(NamedTuple):
     en: str
 
 
+def kind_of(value: object) -> str:
+    """Say in YAML's words what a value is."""
+    for kind, name in (
+        (bool, "boolean"),
+        (int, "number"),
+        (float, "number"),
+        (str, "text"),
+        (Mapping, "mapping"),
+        (list, "list"),
+        (tuple, "list"),
+        (type(None), "null"),
+    ):
+        if isinstance(value, kind):
+            return name
+    return type(value).__name__
+
+
+def brief(value: object) -> str:
+    """Show a value in an error: as JSON writes it, and not longer than a line."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_scalar(value: object) -> bool:
-    return isinstance(value, bool | int | float | str)
+    return isinstance(value, (bool, int, float, str))
 
 
 def _equal(observed: object, expected: object) -> bool:
@@ -111,7 +136,7 @@ def _matches(observed: object, expected: object) -> bool:
 
 
 def _empty(observed: object, expected: object) -> bool:
-    if not isinstance(observed, str | list | Mapping):
+    if not isinstance(observed, (str, list, Mapping)):
         raise ComparisonError(f"{brief(observed)} is a {kind_of(observed)} and is neither empty nor full")
     if not isinstance(expected, bool):
         raise ComparisonError(f"empty takes true or false, got {brief(expected)}")

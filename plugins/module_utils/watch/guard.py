@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done about what differs: excused, recorded, put right, recorded again; and never a fight that burns the host.
+
+An alarm has its own end in the same words, as C(alarm: X) and C(alarm over: X). It is on its way to the collectors
+before anything is put right.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from . import comparing, excuses
+
+CONFIRM_SECONDS = 1.5
+"""A unit that does not run counts where it still does not so much later: a restart is in between."""
+BUSY_SECONDS = 60
+"""So long systemd may be at work on a unit."""
+EXCUSED_SECONDS = 5
+"""So soon is looked again where there was an excuse."""
+FIGHT_TIMES, FIGHT_SECONDS = 5, 600
+"""What had to be put right so often in so long is somebody's work: from then on the pauses grow."""
+PAUSES = (30, 60, 120, 300)
+RETRY_SECONDS = 60
+"""What could not be put right is tried again after so long, and then less and less often."""
+_NOTICED_SECONDS = 600
+_FIGHTS = "fights"
+_UNMENDABLE = "could not be put right: "
+
+
+class Tools(NamedTuple):
+    """What the guard asks others to do.
+
+    C(look): takes roles, gives list of Finding. C(mend): takes roles, gives role to (sentences, error or None); raises
+    BlockingIOError where somebody applies. C(excuse): takes the time, gives an Excuse or None. C(asked): takes the
+    time, gives words on who was at work. C(say): puts a sentence on record.
+    """
+
+    look: object
+    mend: object
+    excuse: object
+    asked: object
+    say: object
+
+
+class _Incident:
+    def __init__(self, text, about, now):
+        self.text, self.about, self.since, self.tries, self.next_try, self.told_why = text, about, now, 0, now, False
+
+
+class Guard:
+    """C(open): (measure, what) to what was alarmed and is not over."""
+
+    def __init__(self, tools):
+        self._tools = tools
+        self.open = {}
+        self._first_seen, self._excused_since, self._excused, self._mended, self._paused = {}, {}, {}, {}, {}
+        self._noticed = {}
+
+    def alarms(self):
+        """What is open: list of key, text and what it is about, as L(restore) takes it."""
+        return [[list(key), one.text, one.about] for key, one in sorted(self.open.items())]
+
+    def restore(self, alarms, now):
+        """What an earlier watch alarmed and nobody called over: it is over when a look does not find it."""
+        for key, text, about in alarms:
+            self.open[tuple(key)] = _Incident(text, about, now)
+
+    def attend(self, roles, now):
+        """Look at measures and do what is to be done.
+
+        :param float now: seconds since 1970.
+        :return: seconds after which to look at them again, or None.
+        """
+        return self.judge(roles, self._tools.look(roles), now)
+
+    def judge(self, roles, findings, now):
+        """The same with what was found already: of these measures, and of what belongs to none."""
+        there = {(one.role, one.entry): one for one in findings}
+        self._close(roles, there)
+        self._end_fights(now)
+        if not there:
+            return None
+        excuse = self._tools.excuse(now)
+        if excuse is not None and not self._is_worn_out(excuse, now):
+            return self._excuse(there, excuse, now)
+        if excuse is None:
+            self._excused_since.clear()
+        ripe = [key for key, one in there.items() if self._counts(key, one, now)]
+        waits = [self._waits(key, one, now) for key, one in there.items() if key not in ripe]
+        self._alarm([key for key in ripe if key not in self.open], there, now)
+        waits += self._put_right(ripe, there, now)
+        return max(0.2, min(waits)) if waits else None
+
+    def notice(self, key, sentence, now):
+        """Put on record what is no alarm, once in a while for the same thing."""
+        if now - self._noticed.get(key, 0) >= _NOTICED_SECONDS:
+            self._noticed[key] = now
+            self._tools.say("noticed: " + sentence)
+
+    def alarm(self, key, text, now):
+        """Alarm what is looked after by somebody else, such as a manifest."""
+        if key not in self.open:
+            self._open(key, text, text, now)
+
+    def over(self, key):
+        """It is as it should be again."""
+        incident = self.open.pop(key, None)
+        if incident:
+            self._tools.say("alarm over: " + incident.text)
+
+    def _open(self, key, text, about, now):
+        self._tools.say("alarm: " + text)
+        self.open[key] = _Incident(text, about, now)
+
+    def _close(self, roles, there):
+        for key in [one for one in self.open if one[0] in roles and one not in there]:
+            self.over(key)
+        for memory in (self._first_seen, self._excused):
+            for key in [one for one in memory if one[0] in roles and one not in there]:
+                del memory[key]
+
+    def _is_worn_out(self, excuse, now):
+        """What is short by its nature and lasts for long is a pretence."""
+        since = self._excused_since.setdefault(excuse.kind, now)
+        return excuse.until is None and now - since > excuses.LONGEST_SECONDS
+
+    def _excuse(self, there, excuse, now):
+        for key, one in there.items():
+            if excuse.kind == "announced" and self._excused.get(key) != excuse.words and key not in self.open:
+                self._tools.say("%s: %s" % (excuse.words, _text(one)))
+                self._excused[key] = excuse.words
+            self._first_seen.pop(key, None)
+        if excuse.until is not None:
+            return min(max(excuse.until - now, 0) + 1, 60)
+        return EXCUSED_SECONDS
+
+    def _patience(self, one):
+        return {comparing.AT_ONCE: 0, comparing.RUNS: CONFIRM_SECONDS, comparing.BETWEEN: BUSY_SECONDS}[one.when]
+
+    def _counts(self, key, one, now):
+        since = self._first_seen.setdefault(key, now)
+        return key in self.open or now - since >= self._patience(one)
+
+    def _waits(self, key, one, now):
+        return min(self._first_seen[key] + self._patience(one) - now, CONFIRM_SECONDS)
+
+    def _alarm(self, keys, there, now):
+        asked = self._tools.asked(now) if keys else ""
+        for key in keys:
+            text = _text(there[key])
+            self._open(key, "%s; %s" % (text, asked), text, now)
+
+    def _put_right(self, ripe, there, now):
+        """Put right what can be; seconds after which to try again what could not."""
+        for key in ripe:
+            if there[key].because:
+                self._tell_why(key, there[key].because)
+        due = [key for key in ripe if not there[key].because and self.open[key].next_try <= now]
+        roles = sorted({key[0] for key in due if self._paused.get(key[0], 0) <= now})
+        waits = [self.open[key].next_try - now for key in ripe if not there[key].because and key not in due]
+        waits += [self._paused[key[0]] - now for key in due if key[0] not in roles]
+        if not roles:
+            return waits
+        try:
+            done = self._tools.mend(roles)
+        except BlockingIOError:
+            return [*waits, EXCUSED_SECONDS]
+        for role in roles:
+            sentences, _failed = done.get(role, ([], None))
+            if sentences:
+                self._tools.say("put right: %s: %s" % (role, "; ".join(sentences)))
+        left = {(one.role, one.entry): one for one in self._tools.look(roles)}
+        for key in due:
+            if key[0] in roles:
+                self._count(key, now)
+                if key in left:
+                    reason = done.get(key[0], ([], None))[1] or "it is the same again"
+                    waits.append(self._try_later(key, left[key], reason, now))
+        self._close(roles, left)
+        # What came while this was put right is another one: it is looked at soon.
+        return [*waits, CONFIRM_SECONDS] if any(key not in there for key in left) else waits
+
+    def _try_later(self, key, one, reason, now):
+        incident = self.open[key]
+        incident.tries += 1
+        pause = RETRY_SECONDS if one.when == comparing.AT_ONCE else CONFIRM_SECONDS * 2
+        pause = min(pause * 2 ** (incident.tries - 1), PAUSES[-1])
+        incident.next_try = now + pause
+        if incident.tries > 1 or one.when == comparing.AT_ONCE:
+            self._tell_why(key, reason)
+        return pause
+
+    def _tell_why(self, key, reason):
+        incident = self.open[key]
+        if not incident.told_why:
+            incident.told_why = True
+            self._tools.say("%s%s: %s" % (_UNMENDABLE, incident.about, reason))
+
+    def _count(self, key, now):
+        """Pause where the same thing has to be put right again and again."""
+        times = [at for at in self._mended.get(key, []) if now - at < FIGHT_SECONDS] + [now]
+        self._mended[key] = times
+        over = len(times) - FIGHT_TIMES
+        if over >= 0:
+            self._paused[key[0]] = now + PAUSES[min(over, len(PAUSES) - 1)]
+            self.alarm((_FIGHTS, *key), "%s: %s is changed again and again, and put right less often" % key, now)
+
+    def _end_fights(self, now):
+        for fight in [one for one in self.open if one[0] == _FIGHTS]:
+            if now - self._mended.get(fight[1:], [0])[-1] >= FIGHT_SECONDS:
+                self.over(fight)
+
+
+def _text(one):
+    return "%s was changed: %s%s" % (one.role, one.entry, ": " + one.how if one.how else "")
