@@ -91,6 +91,8 @@ TABLE = (
          "到期记录未清理", "a day is not purged", ("art13",), _UNIT % "order82-records"),
     Kind("seal", r"(\S+) (\d{4}-\d\d-\d\d) is not sealed", HIGH, REPEATS, _MINUTELY,
          "记录未封存", "a day is not sealed", ("art13", "art14-3"), _UNIT % "order82-records"),
+    Kind("seal", r"nothing is sealed", HIGH, REPEATS, _MINUTELY,
+         "记录未封存", "nothing is sealed", ("art13", "art14-3"), "chronyc tracking"),
     Kind("altered", r"(\S+) is not what it was when its day was closed", HIGH, EVENT, _WEEK,
          "记录被改动", "records were altered", ("art14-3",), "order82 records verify"),
     Kind("store", r"(\w+) of class (\w+) failed", HIGH, REPEATS, _MINUTELY,
@@ -117,6 +119,15 @@ TABLE = (
     # The guard (firewall/commands.py).
     Kind("firewall_undone", r"the new firewall rules were not confirmed in time", HIGH, EVENT, _DAY,
          "防火墙新规则已撤销", "new firewall rules were undone", ("art7-1",), "nft list ruleset"),
+    # The watch over measures, and a host's look at itself (watch/*, self_check/*).
+    Kind("changed", r"(\w+) was changed: ([^:;]{1,150})", HIGH, WORD, _WEEK,
+         "安全保护技术措施被改动", "a measure was changed", ("art14-2",), "order82 watch look"),
+    Kind("fought", r"(\w+): (.{1,150}) is changed again and again", HIGH, WORD, _WEEK,
+         "措施被反复改动", "a measure is changed again and again", ("art14-2",), _UNIT % "order82-watch"),
+    Kind("check", r"check (\S+) is (?:not )?passed", HIGH, WORD, _WEEK,
+         "自查未通过", "a self-check is not passed", ("art14-1", "art14-2"), "order82 check"),
+    Kind("self_check", r"the self-check can't look", HIGH, REPEATS, _HOUR,
+         "自查无法进行", "the self-check can't look", ("art14-1",), _UNIT % "order82-check"),
     # What this program says itself (telling.py).
     Kind("undelivered", r"alarms (?:do not )?reach ([A-Za-z0-9-]+)", HIGH, WORD, _WEEK,
          "告警无法送达", "alarms do not reach somebody", ("art14-1",), "order82 alarms list"),

@@ -44,6 +44,12 @@ SAID = {
     "the repository of web: files that ...": ("repository", "web"),
     "/srv/backup has 4.2 % room left": ("repository_room", "/srv/backup"),
     "the new firewall rules were not confirmed in time and are undone; ...": ("firewall_undone", ""),
+    "nothing is sealed: the clock is not synchronised": ("seal", ""),
+    "time_sync was changed: chrony.service: does not run (inactive); asked for by ops (sudo)": ("changed", "time_sync chrony.service"),
+    "time_sync: chrony.service is changed again and again, and put right less often": ("fought", "time_sync chrony.service"),
+    "check time_sync.running is not passed: active: expected true, seen false": ("check", "time_sync.running"),
+    "check time_sync.running is passed again": ("check", "time_sync.running"),
+    "the self-check can't look: no checks were left": ("self_check", ""),
     "alarms do not reach duty: Connection refused": ("undelivered", "duty"),
     "alarms reach duty again": ("undelivered", "duty"),
 }  # fmt: skip
