@@ -140,6 +140,7 @@ import json
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.order82.baseline.plugins.module_utils.looking import look
 from ansible_collections.order82.baseline.plugins.module_utils.observers import (
+    anchors,
     antivirus,
     audit,
     backup,
@@ -178,6 +179,7 @@ from ansible_collections.order82.baseline.plugins.module_utils.observers import 
 )
 
 PACKED = (
+    anchors,
     antivirus,
     audit,
     backup,

@@ -53,7 +53,12 @@ def _of_seals(verbs):
     verify.add_argument("--class", dest="record_class", metavar="CLASS", help="one class; all if left out")
     _one_day(verify)
     verify.add_argument("--against", metavar="DIR", help="verify this copy of a collector's seals by its words here")
+    verify.add_argument(
+        "--anchor", metavar="PATH", help="hold the seals here to the texts at a third place / 与第三处核对"
+    )
     verify.set_defaults(run=_later("comparing", "command"))
+    anchor = verbs.add_parser("anchor", help="bring the hashes of sealed days to third places / 送往第三处")
+    anchor.set_defaults(run=_later("anchors", "command"))
     export = verbs.add_parser("export", help="copy sealed days into a new folder, to be verified anywhere / 导出")
     export.add_argument("folder", metavar="DIR")
     _days(export)
@@ -70,7 +75,7 @@ def _of_seals(verbs):
     purge.set_defaults(run=_later("purging", "command"))
     rotate = verbs.add_parser("rotate-key", help="sign with a new key from now on / 更换签名密钥")
     rotate.set_defaults(run=_later("keys", "command"))
-    return [seal, verify, export, hold, release, purge, rotate]
+    return [seal, verify, anchor, export, hold, release, purge, rotate]
 
 
 def _one_day(parser):

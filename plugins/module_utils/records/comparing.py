@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import chain, counting, keys, verifying, witness
+from . import anchoring, chain, counting, keys, verifying, witness
 from . import settings as record_settings
 
 _SHOWN = 200
@@ -81,7 +81,9 @@ def command(arguments):
     settings, now = record_settings.load(), time.time()
     classes = [arguments.record_class] if arguments.record_class else list(settings.classes)
     list(counting.select(settings, classes[0], arguments.day))  # refuses what there is not
-    silent = []
+    silent, anchored = [], []
+    if arguments.against and arguments.anchor:
+        raise ValueError("--against and --anchor are two questions: ask one after the other")
     if arguments.against:
         collector, found = copied(settings, arguments.against, now)
         faults = [(collector, fault) for fault in found.faults]
@@ -90,11 +92,14 @@ def command(arguments):
             raise ValueError("this collector does not know its name yet: apply the role log_collector again")
         found = verifying.verify(settings, classes, arguments.day, now=now)
         faults = [(settings.host, fault) for fault in {*found.faults, *own(settings, classes, now, whole=True)}]
+        if arguments.anchor:
+            anchored, texts = anchoring.compare(settings, classes, arguments.anchor, now)
+            faults += [(settings.host, fault) for fault in anchored]
         for collector, (said, is_silent) in others(settings, now, whole=True).items():
             faults += [(collector, fault) for fault in said]
             silent += [collector] if is_silent else []
     faults = sorted(
-        (one for one in faults if one[1].record_class in classes and arguments.day in (None, one[1].day)),
+        (one for one in faults if one[1].record_class in (*classes, "") and arguments.day in (None, one[1].day)),
         key=lambda one: (one[1], one[0]),
     )
     document = {
@@ -106,6 +111,9 @@ def command(arguments):
         "faults_count": len(faults),
     }
     rows = ["%s: %s" % one for one in faults[:_SHOWN]] + ["%s does not say what it has sealed" % one for one in silent]
+    if arguments.anchor:
+        document["anchor_texts"] = texts
+        rows.append("%d texts at the anchor; %d of the faults are by them" % (texts, len(anchored)))
     rows.append(
         "%d days, %d files, %d bytes verified; %s"
         % (

@@ -16,7 +16,7 @@ import sys
 import time
 
 from .. import processes
-from . import chain, claims, holdings, purging, sealing, shares, spoken, timekeeping, witness
+from . import anchoring, anchors, chain, claims, holdings, purging, sealing, shares, spoken, timekeeping, witness
 from . import settings as record_settings
 from . import store as record_store
 
@@ -60,6 +60,7 @@ def tend(settings, now, report):
     if clock:
         with record_store.alone(settings.store):
             _seal(settings, now, report, clock, meanwhile=meanwhile)
+            _anchor(settings, now, report)
             done, alarms = purging.purge(settings, now, clock)
         report.done += done
         report.alarms += alarms
@@ -85,6 +86,15 @@ def _seal(settings, now, report, clock, **more):
         report.alarms.append("nothing is sealed: " + against)
     else:
         _each(settings, now, report, seal_days, **more)
+
+
+def _anchor(settings, now, report):
+    """Make the texts of sealed days that go to a third place, where there is one; another service brings them there."""
+    try:
+        if anchors.places():
+            report.done += anchoring.make(settings, _first_open_day(now))
+    except (OSError, ValueError) as error:
+        report.alarms.append("an anchor can't be made: %s" % error)
 
 
 def watch(settings, now, report):

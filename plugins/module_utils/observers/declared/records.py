@@ -119,6 +119,18 @@ OBSERVERS = {
         seconds=120,
         only_inspection="it reads what the other collectors said in all days",
     ),
+    "record_anchors": Observer(
+        look=later("anchors", "see_anchors"),
+        text="whether the hashes of a collector's sealed days are at its third places",
+        arguments={},
+        facts={
+            "places": "int: that it has",
+            "texts": "int: of days, that were made",
+            "newest": "dict: place to the newest day that was brought there; empty if none was",
+            "missing": "list: place, day, and whether it was not made, not brought, or is there no more; at most 20",
+            "missing_count": "int: how many there are",
+        },
+    ),
     "record_clock": Observer(
         look=later("record_clock", "see_clock"),
         text="whether a collector's clock can be right: by what was counted, chronyd, and other collectors' records",
