@@ -38,7 +38,7 @@ def command_test(arguments):
     if not receivers:
         raise ValueError("there is no receiver: nobody is told. Name one in alarms_receivers")
     seconds = (ways.SECONDS + 10) * (2 * len(receivers) + 1)  # it may be telling somebody just now
-    said = control.ask({"test": True}, service.SOCKET, seconds)["said"]
+    said = control.ask({"test": True}, service.SOCKET, seconds=seconds)["said"]
     rows = ["%s (%s): %s" % (one.name, one.way, said.get(one.name) or "accepted") for one in receivers]
     return said, "\n".join(rows), 1 if any(said.values()) else 0
 

@@ -56,15 +56,19 @@ class Book:
             return
         self.changed = True
         kind, subject = kinds.of(heard.text)
-        key = _key(heard.host, kind.name, subject)
+        host, key = heard.host, _key(heard.host, kind.name, subject)
+        if kind.about and host in self._turns.all and subject.split(" ")[0] in self._hosts:
+            host, key = subject.split(" ")[0], _key("", kind.name, subject)
         if heard.word == following.OVER:
             self._close(key, heard.at, now)
             return
         known = self.memory["incidents"].get(key)
         if known:
             known.update(what=kinds.clean(heard.text), last=max(known["last"], heard.stored), count=known["count"] + 1)
+            known.update(by=heard.host)
         elif self._has_room(heard.host, now):
-            self._open(key, heard.host, kind, kinds.clean(heard.text), since=heard.at, stored=heard.stored, now=now)
+            what = kinds.clean(heard.text)
+            self._open(key, host, kind, what, since=heard.at, stored=heard.stored, now=now, by=heard.host)
 
     def sweep(self, heard, now):
         """What time brings: silence, what is not said any more, reminders, tests.
@@ -75,7 +79,7 @@ class Book:
         for key, one in list(self.memory["incidents"].items()):
             kind = kinds.named(one["kind"])
             # A host that is silent has not stopped saying it.
-            if heard.get(one["host"], 0) - one["last"] > kind.quiet and kind not in (kinds.SILENCE, kinds.DEAF):
+            if heard.get(one["by"], 0) - one["last"] > kind.quiet and kind not in (kinds.SILENCE, kinds.DEAF):
                 self._close(key, one["last"], now, tells=kind.ends == kinds.REPEATS or kind is kinds.FLOOD)
             elif now - one["reminded"] >= self._settings.remind:
                 one.update(reminded=now, reminders=one["reminders"] + 1)
@@ -106,9 +110,9 @@ class Book:
             and (is_turn or one["event"] == TEST or (one["place"] == 0 and not is_failing))
         ]
 
-    def _open(self, key, host, kind, what, *, since, stored, now):
+    def _open(self, key, host, kind, what, *, since, stored, now, by=""):
         one = {"host": host, "kind": kind.name, "what": what, "since": int(since), "last": stored, "count": 1}
-        one.update(reminded=now, reminders=0)
+        one.update(by=by or self._host, reminded=now, reminders=0)
         self.memory["incidents"][key] = one
         self._tell(key, one, OPENED, now, is_late=now - since > 2 * self._settings.second + _SAME)
         self.changed = True
@@ -129,7 +133,7 @@ class Book:
         place = self._turns.place(one["host"], turn) + is_late * (len(self._turns.all) - 1)
         due = now + self._settings.second * place
         rank = kinds.SEVERITIES.index(kind.severity)
-        notice = {name: one[name] for name in ("host", "kind", "what", "since", "count")}
+        notice = {name: one[name] for name in ("host", "kind", "what", "since", "count", "by")}
         notice.update(key=key, event=event, until=until, at=now, place=place, pause={}, to={})
         for receiver in self._settings.receivers:
             if kinds.SEVERITIES.index(receiver.minimum) <= rank and not self._was_told(notice, receiver.name):
@@ -211,8 +215,18 @@ class Book:
         """
         what = "a test of the alarms of the collector %s: nothing is wrong" % self._host
         key = _key(self._host, kinds.TEST.name, str(now))
-        return {"host": self._host, "kind": kinds.TEST.name, "what": what, "since": int(now), "count": 1, "key": key,
-                "event": TEST, "until": None, "at": now, "place": 0, "pause": {}, "to": to}  # fmt: skip
+        one = {"host": self._host, "kind": kinds.TEST.name, "what": what, "since": int(now), "count": 1}
+        return {
+            **one,
+            "by": self._host,
+            "key": key,
+            "event": TEST,
+            "until": None,
+            "at": now,
+            "place": 0,
+            "pause": {},
+            "to": to,
+        }
 
     def _hear_told(self, heard, now):
         said = _TOLD.fullmatch(heard.text)

@@ -32,6 +32,7 @@ class Kind(NamedTuple):
         host is heard. C(event): it happened, and is not over at any time; it is forgotten after C(quiet) seconds.
     :ivar float quiet: also how long an alarm with a word is remembered that is neither repeated nor called over.
     :ivar str first: what to type first.
+    :ivar bool about: a collector says it of the host that the pattern catches first: whichever says it, it is the same.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Kind(NamedTuple):
     en: str
     provisions: tuple = ()
     first: str = ""
+    about: bool = False
 
 
 TABLE = (
@@ -80,11 +82,13 @@ TABLE = (
     Kind("receiving", r"receiving is stopped", HIGH, REPEATS, _MINUTELY,
          "记录服务器停止接收", "the collector takes no records", ("art7-3", "art13"), "df -h /srv/records"),
     Kind("share", r"(\S+) has [\d.e+]+ % of the disk", HIGH, REPEATS, _MINUTELY,
-         "主机占用磁盘过多", "a host has too much of the disk", ("art13",), "ls -lS /srv/records/*/$(date -u +%F)"),
+         "主机占用磁盘过多", "a host has too much of the disk", ("art13",), "ls -lS /srv/records/*/$(date -u +%F)",
+         about=True),
     Kind("rate", r"(\S+) sends \d+ kB/s", MEDIUM, REPEATS, _MINUTELY,
-         "主机发送过快", "a host sends too much", ("art13",), "journalctl -n 200"),
+         "主机发送过快", "a host sends too much", ("art13",), "journalctl -n 200", about=True),
     Kind("claims", r"on (\S+) the account (\S+) writes what only claims", MEDIUM, EVENT, _DAY,
-         "账号冒充记录类别", "an account pretends to a class of records", ("art14-3",), "order82 records claims"),
+         "账号冒充记录类别", "an account pretends to a class of records", ("art14-3",), "order82 records claims",
+         about=True),
     Kind("purge", r"nothing is purged", MEDIUM, REPEATS, _MINUTELY,
          "到期记录未清理", "nothing is purged", ("art13",), "chronyc tracking"),
     Kind("purge", r"(\S+) (\d{4}-\d\d-\d\d) is not purged", MEDIUM, REPEATS, _MINUTELY,

@@ -40,7 +40,7 @@ def subject(notices, unit):
 
 def text(notices, unit, collector):
     """The whole of a message."""
-    parts = [_part(one) for one in notices[:_SHOWN]]
+    parts = [_part(one, collector) for one in notices[:_SHOWN]]
     if len(notices) > _SHOWN:
         parts.append("另有 %d 条 / and %d more" % ((len(notices) - _SHOWN,) * 2))
     foot = "单位 unit: %s\n由记录服务器 %s 发出 / told by the collector %s\n处置 what to do: %s\n" % (
@@ -67,13 +67,13 @@ def at(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0, seconds)))
 
 
-def _part(one):
+def _part(one, collector):
     kind = kinds.named(one["kind"])
     chinese, english = _EVENTS[one["event"].partition("-")[0]]
     lines = [
         "【%s】主机 %s：%s" % (chinese, one["host"], kind.zh),
         "%s: host %s: %s" % (english, one["host"], kind.en),
-        "「%s」" % one["what"],
+        "「%s」" % one["what"] + ("（%s）" % one["by"] if one["by"] not in (one["host"], collector) else ""),
         "级别 severity: %s %s    自 since: %s" % (_SEVERITIES[kind.severity], kind.severity, at(one["since"]))
         + ("    止 until: %s" % at(one["until"]) if one["until"] else ""),
     ]

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import threading
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.alarms import settings
+from ansible_collections.order82.baseline.plugins.module_utils.alarms import commands, settings, ways
+from ansible_collections.order82.baseline.plugins.module_utils.crowding import control
 from ansible_collections.order82.baseline.plugins.module_utils.observers import alarms as observer
 from ansible_collections.order82.baseline.plugins.module_utils.records.settings import SettingsError
 
@@ -63,3 +66,34 @@ def test_an_inspection_sees_who_is_reached(site, first):
         receivers=(first.whom.receivers[0]._replace(where={"server": "other"}), first.whom.receivers[1])
     )
     assert look()["untested"] == ["duty"]
+
+
+def test_the_command_asks_the_service(site, first, monkeypatch, tmp_path):
+    """As root types it: through the socket, and with an exit code."""
+    monkeypatch.setattr(commands.service, "SOCKET", str(tmp_path / "control"))
+    monkeypatch.setattr(commands.settings, "load", lambda: first.whom)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(commands.service.SOCKET)
+        listener.listen()
+        for answer, code, line in (("", 0, "accepted"), ("554 no", 1, "554 no")):
+            site.answers["robot"] = answer and ways.RefusedError(answer)
+            serving = threading.Thread(target=control.serve, args=(listener, first.service.answer))
+            serving.start()
+            document, text, found = commands.command_test(None)
+            serving.join()
+            assert (document, found) == ({"duty": "", "robot": answer}, code)
+            assert text.splitlines() == ["duty (mail): accepted", f"robot (webhook): {line}"]
+    monkeypatch.setattr(commands.settings, "load", lambda: first.whom._replace(receivers=()))
+    with pytest.raises(ValueError, match="nobody is told"):
+        commands.command_test(None)
+
+
+def test_what_is_open_is_listed(site, first, monkeypatch):
+    site.say("web", "alarm: the interface eth0 is down")
+    site.step()
+    monkeypatch.setattr(commands.memory, "read", first.known)
+    document, text, code = commands.command_list(None)
+    assert code == 0
+    assert "web  high  the interface eth0 is down (1)" in text
+    assert "to duty: last taken 2026-11-24T12:00:00Z, 0 waiting" in text
+    assert len(document["incidents"]) == 1

@@ -26,11 +26,18 @@ def test_told_once_and_when_it_is_over_by_the_first_alone(site, first, second):
 
 def test_what_is_said_again_is_not_told_again(site, first):
     for number in range(30):
-        site.say("collector2", f"alarm: web sends {5000 + number} kB/s, which is more than 5000 kB/s: see")
+        for collector in ("collector1", "collector2"):
+            site.say(collector, f"alarm: web sends {5000 + number} kB/s, which is more than 5000 kB/s: see")
         site.later(60)
-    assert [one.split(",")[0] for one in first.told()] == ["opened collector2: web sends 5000 kB/s"]
+    assert [one.split(",")[0] for one in first.told()] == ["opened web: web sends 5000 kB/s"]
     site.later(600)
     assert [one.split(" ")[0] for one in first.told()] == ["opened", "over"]
+
+
+def test_no_host_but_a_collector_speaks_of_another(site, first):
+    site.say("db", "alarm: web sends 5000 kB/s, which is more than 5000 kB/s: see")
+    site.later(60)
+    assert [one.split(",")[0] for one in first.told()] == ["opened db: web sends 5000 kB/s"]
 
 
 def test_a_host_that_fell_silent_has_not_ended_its_alarms(site, first):

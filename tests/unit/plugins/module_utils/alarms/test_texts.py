@@ -19,7 +19,7 @@ HOSTILE = 'x\r\nBcc: everybody@example.net\r\n\r\n.\r\nQUIT \x1b[31m \udcff \u20
 
 
 def notice(what="the interface eth0 is down", event="opened", kind="network_link", host="web", **more):
-    return {"host": host, "kind": kind, "what": kinds.clean(what), "since": AT, "count": 1, "key": "0123456789abcdef",
+    return {"host": host, "kind": kind, "what": kinds.clean(what), "since": AT, "count": 1, "by": host, "key": "0123456789abcdef",
             "event": event, "until": AT + 60 if event == "over" else None, "at": AT, "pause": {}, "to": {}, **more}  # fmt: skip
 
 

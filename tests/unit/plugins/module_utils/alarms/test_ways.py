@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.alarms import settings, ways
 from ansible_collections.order82.baseline.plugins.module_utils.alarms.settings import Receiver
 
-NOTICE = {"host": "web", "kind": "network_link", "what": "the interface eth0 is down", "since": 1, "count": 1, "key": "0" * 16,
+NOTICE = {"host": "web", "kind": "network_link", "what": "the interface eth0 is down", "since": 1, "count": 1, "by": "web", "key": "0" * 16,
           "event": "opened", "until": None, "at": 1, "pause": {}, "to": {}}  # fmt: skip
 MESSAGE = ways.Message("feedbeef", "示例", "collector1", [NOTICE])
 
