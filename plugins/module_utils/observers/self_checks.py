@@ -47,7 +47,8 @@ def see_self_check():
 def see_announced(days):
     """What was announced, by what is on record; and what counts now and is on no record."""
     now = time.time()
-    recorded = maintenance.recorded(now - 86400 * days)
+    # What counts now may have been announced before that.
+    recorded = maintenance.recorded(now - max(86400 * days, 120 * maintenance.MOST_MINUTES))
     current = maintenance.current(now)
     missing = current is not None and current not in recorded
     return {

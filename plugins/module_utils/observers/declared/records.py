@@ -279,5 +279,6 @@ OBSERVERS = {
             "unannounced_count": "int: how many there are",
         },
         seconds=60,
+        only_inspection="it looks back a month, and what people have explained since is told to an inspection",
     ),
 }
