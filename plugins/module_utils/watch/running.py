@@ -49,6 +49,7 @@ class Watch:
         self._told, self._first_told, self._last_told = Concerned(), None, 0.0
         self._again, self._ends = {}, False
         self._restarts, self._altered, self._unverified, self._judge_programs = {}, [], set(), False
+        self._applied = set()
         self._full = self._next_status = self._glance = 0.0
         self._verify = _tonight(time.time())
 
@@ -70,7 +71,7 @@ class Watch:
         if before is None:
             return
         self._guard.restore(before["alarms"], time.time())
-        if not before["ended"]:
+        if not before["ended"] and before["boot"] == status.boot():
             say("noticed: the watch over measures ended without a word, and systemd started it again")
         if not applying.under_way():
             for role in sorted({*before["manifests"], *self._manifests.digests}):
@@ -80,6 +81,7 @@ class Watch:
     def _end(self):
         """Say that it is ended, where nobody would be told otherwise."""
         now = time.time()
+        self._say_what_was_applied()
         if _is_restarted() or excuses.current(now) is not None:
             say("the watch over measures ends, and is to begin again")
         else:
@@ -129,12 +131,20 @@ class Watch:
             self._tell(found)
 
     def _see(self):
+        if self._applied and not applying.under_way():
+            self._say_what_was_applied()
         roles, units = self._senses.glance(self._view.sysctls)
         found = Concerned()
         # What is known, and could not be mended or counts only later, is looked at in its own time.
         found.roles = {role for role in roles | self._view.of_units(units).roles if role not in self._again}
         if found:
             self._tell(found)
+
+    def _say_what_was_applied(self):
+        """What counts from now on; the controller's own records (class maintenance) say what it did."""
+        if self._applied:
+            say("noticed: an apply changed the manifest of %s" % ", ".join(sorted(self._applied)))
+            self._applied = set()
 
     def _tell(self, found):
         now = time.monotonic()
@@ -191,8 +201,7 @@ class Watch:
         if not differing:
             return
         if applying.under_way(now):
-            changed = self._manifests.accept()
-            say("noticed: an apply changed the manifest of %s" % ", ".join(changed))
+            self._applied |= set(self._manifests.accept())
             self._view = View(self._manifests.states())
             self._senses.tune(self._view)
             self._tell(self._view.everybody())
@@ -266,6 +275,7 @@ class Watch:
     def _write_status(self, ended=False):
         said = {
             "at": time.time(),
+            "boot": status.boot(),
             "since": self._since,
             "roles": self._view.roles,
             "folders": len(self._senses.folders),

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import json
-import os
 
 from ..state import paths
 from ..state.errors import StateError
 
-FILE = "/run/order82/watch.json"
+FILE = "/var/lib/order82/watch.json"
 SECONDS = 60
 """So often it is written anew."""
 ITSELF = ("measure_watch", "order82-watch.service")
 """The key of the alarm that the watch itself does not run; it is over when it looks again."""
 KEYS = {
     "at": (int, float),
+    "boot": str,
     "since": (int, float),
     "roles": list,
     "folders": int,
@@ -27,9 +27,14 @@ KEYS = {
 }
 
 
+def boot():
+    """The kernel's number of this boot."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
 def write(said):
     """Write it, in one step."""
-    os.makedirs(os.path.dirname(FILE), 0o755, exist_ok=True)
     paths.write(FILE, json.dumps(said, sort_keys=True).encode("utf-8", "backslashreplace"), 0o644)
 
 

@@ -111,7 +111,9 @@ def looked(lab: Lab, name: str) -> None:
     until(
         HANG,
         lambda: (
-            float(lab.do(name, 'python3 -c \'import json; print(json.load(open("/run/order82/watch.json"))["at"])\''))
+            float(
+                lab.do(name, 'python3 -c \'import json; print(json.load(open("/var/lib/order82/watch.json"))["at"])\'')
+            )
             > now
         ),
         "a look",
@@ -150,10 +152,10 @@ def test_an_apply_that_changes_something_is_none_and_is_what_counts_from_then_on
     lab.apply(
         "time_sync", host, "-e", '{"time_sync_sources": [{"address": "198.18.0.10"}, {"address": "198.18.0.11"}]}'
     )
-    until(HANG, lambda: any("an apply changed the manifest" in line for line in said(lab, host, cursor)), "the apply")
     looked(lab, host)
     assert [line for line in said(lab, host, cursor) if line.startswith("alarm")] == []
     applied_long_ago(lab, host)
+    until(HANG, lambda: any("an apply changed the manifest" in line for line in said(lab, host, cursor)), "the apply")
     lab.do(host, "sed -i /198.18.0.1/d /etc/chrony/chrony.conf")
     until(HANG, lambda: lab.do(host, "grep -c 198.18.0.11 /etc/chrony/chrony.conf; true").strip() == "1", "the file")
     lab.apply("time_sync", host)
@@ -177,7 +179,7 @@ def test_who_ends_the_watch_is_on_record_and_it_comes_back(lab: Lab, host: str) 
 
 
 def test_a_watch_that_is_killed_comes_back_and_says_so(lab: Lab, host: str) -> None:
-    until(HANG, lambda: lab.do(host, "test -e /run/order82/watch.json && echo y; true"), "its words")
+    until(HANG, lambda: lab.do(host, "test -e /var/lib/order82/watch.json && echo y; true"), "its words")
     cursor = lab.cursor(host)
     lab.do(host, f"systemctl kill --signal=KILL {WATCH}")
     until(
@@ -194,7 +196,7 @@ def test_an_account_changes_nothing_of_it(lab: Lab, host: str) -> None:
     for command in (
         f"systemctl stop {WATCH}",
         "touch /run/order82/applying",
-        "sh -c 'echo {} >/run/order82/watch.json'",
+        "sh -c 'echo {} >/var/lib/order82/watch.json'",
         "order82 watch back",
     ):
         assert lab.host(host).run(f"runuser -u nobody -- {command}").rc != 0, command

@@ -12,13 +12,22 @@ from ansible_collections.order82.baseline.plugins.module_utils.watch import stat
 
 @pytest.fixture
 def laid(place, monkeypatch):
-    monkeypatch.setattr(status, "FILE", str(place.base / "run/watch.json"))
+    monkeypatch.setattr(status, "FILE", str(place.base / "watch.json"))
     place.laid(place.state(files=[{"path": str(place.etc / "one"), "text": "one\n"}]))
     return place
 
 
 def says(roles, **more):
-    said = {"at": time.time(), "since": 0.0, "folders": 3, "units": 2, "unwatched": [], "ended": False, "manifests": {}}
+    said = {
+        "at": time.time(),
+        "since": 0.0,
+        "boot": "1",
+        "folders": 3,
+        "units": 2,
+        "unwatched": [],
+        "ended": False,
+        "manifests": {},
+    }
     status.write(said | {"roles": roles, "alarms": [[["a", "b"], "text", "about"]]} | more)
     return watching.see_watch()
 

@@ -265,8 +265,17 @@ def test_another_account_with_the_number_of_root_is_named(monkeypatch):
 
 @pytest.fixture
 def said(place, monkeypatch):
-    monkeypatch.setattr(status, "FILE", str(place.base / "run/watch.json"))
-    text = {"at": 1.0, "since": 0.0, "roles": ["a"], "folders": 1, "units": 1, "unwatched": [], "ended": False}
+    monkeypatch.setattr(status, "FILE", str(place.base / "watch.json"))
+    text = {
+        "at": 1.0,
+        "since": 0.0,
+        "boot": "1",
+        "roles": ["a"],
+        "folders": 1,
+        "units": 1,
+        "unwatched": [],
+        "ended": False,
+    }
     return text | {"alarms": [[["a", "b"], "c", "d"]], "manifests": {"a": "1"}}
 
 

@@ -39,7 +39,7 @@ class Scene:
         monkeypatch.setattr(asked, "around", lambda _now: "by ops")
         monkeypatch.setattr(excuses, "current", lambda _now: self.excuse)
         monkeypatch.setattr(applying, "FILE", str(place.base / "run/applying"))
-        monkeypatch.setattr(status, "FILE", str(place.base / "run/watch.json"))
+        monkeypatch.setattr(status, "FILE", str(place.base / "watch.json"))
         monkeypatch.setattr(view, "UNITS", ())
         monkeypatch.setattr(senses, "Bus", self._no_bus)
         monkeypatch.setattr(running.signal, "signal", lambda *_what: None)
@@ -125,9 +125,10 @@ def test_what_an_apply_lays_down_otherwise_is_taken_for_what_is_to_be_there(scen
         with applying.held() as changed:
             scene.place.laid(other)
             changed()
-        scene.heard("an apply changed the manifest of probe")
+        scene.until(lambda: watch._applied)
         scene.excuse = None
         os.utime(applying.FILE, (0, 0))
+        scene.heard("an apply changed the manifest of probe")
         scene.path.write_text("evil\n")
         scene.heard("alarm over: ")
         assert scene.path.read_text() == "another\n"
