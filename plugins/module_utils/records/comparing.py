@@ -81,7 +81,7 @@ def command(arguments):
     settings, now = record_settings.load(), time.time()
     classes = [arguments.record_class] if arguments.record_class else list(settings.classes)
     list(counting.select(settings, classes[0], arguments.day))  # refuses what there is not
-    silent, anchored = [], []
+    silent, anchored, texts = [], [], 0
     if arguments.against and arguments.anchor:
         raise ValueError("--against and --anchor are two questions: ask one after the other")
     if arguments.against:
