@@ -50,21 +50,44 @@ def more(lab: Lab, mark: str, before: int) -> int:
     return found if found > before or found == COUNT else 0
 
 
-def complete(lab: Lab, collector: str, mark: str) -> None:
+def complete(lab: Lab, collector: str, mark: str, sender: str = SENDER) -> None:
     """Wait until every number is there, and see that duplicates are counted once."""
     try:
-        until(LONGEST, lambda: lab.numbers(collector, SENDER, mark) >= COUNT, f"{COUNT} numbers on {collector}")
+        until(LONGEST, lambda: lab.numbers(collector, sender, mark) >= COUNT, f"{COUNT} numbers on {collector}")
     except AssertionError as error:
         way = lab.do(
-            SENDER,
+            sender,
             "ss -tino dport = :2514; ls -l --time-style=full-iso /var/lib/order82-forward; "
             f"journalctl --no-pager -n 30 -u order82-forward@{collector}",
         )
-        pytest.fail(f"{error}; there are {lab.numbers(collector, SENDER, mark)}\n{way}")
-    tally = lab.order82(collector, "records", "count", "system", "--host", SENDER, "--matching", mark)[SENDER]
+        pytest.fail(f"{error}; there are {lab.numbers(collector, sender, mark)}\n{way}")
+    tally = lab.order82(collector, "records", "count", "system", "--host", sender, "--matching", f"'of {mark}'")[sender]
     print(f"{collector}: {tally['records']} records in {tally['lines']} lines")
     assert tally["records"] == COUNT
     assert tally["lines"] >= COUNT
+
+
+@pytest.mark.parametrize("sender", ["gateway1", "gateway2"])
+def test_a_forwarder_that_is_behind_misses_nothing_where_the_journal_begins_a_new_file(
+    lab: Lab, sender: str, mark: str
+) -> None:
+    """It stands still while a file of the journal is filled, and an account speaks afterwards: all comes.
+
+    An account that had a file of its own led the forwarder past what was in the new file of all.
+    """
+    files = "ls /var/log/journal/*/system@*.journal 2>/dev/null | wc -l"
+    lab.do(sender, f"runuser -u ops -- logger -t probe before {mark}")
+    lab.arrived("system", sender, f"before {mark}")
+    before = int(lab.do(sender, files))
+    lab.do(sender, "systemctl kill --signal=STOP 'order82-forward@*'")
+    try:
+        lab.do(sender, f"seq -f 'number %.0f of {mark}' {COUNT} | systemd-cat -t loss; journalctl --sync")
+        assert int(lab.do(sender, files)) > before, "no file was full: the test shows nothing"
+        lab.do(sender, f"runuser -u ops -- logger -t probe after {mark}")
+    finally:
+        lab.do(sender, "systemctl kill --signal=CONT 'order82-forward@*'")
+    for collector in lab.collectors():
+        complete(lab, collector, mark, sender)
 
 
 @pytest.mark.parametrize("sender", ["gateway1", "gateway2"])
