@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from . import following, kinds, turns
+from . import following, kinds, silence, turns
 
 OPENED, OVER, REMINDER, TEST = "opened", "over", "reminder", "test"
 _HOUR = 3600
@@ -40,7 +40,7 @@ class Book:
         """
         self.memory, self._settings, self._host = memory, settings, store.host
         self._turns = turns.Turns(store, settings.second)
-        self._hosts, self._listening = frozenset(store.hosts), now
+        self._hosts, self._silence = frozenset(store.hosts), silence.Silence(store, settings.silence, now)
         self._names = {one.name for one in settings.receivers}
         self.changed = False
         for key in [key for key, one in memory["incidents"].items() if one["host"] not in self._hosts]:
@@ -114,7 +114,8 @@ class Book:
         one = {"host": host, "kind": kind.name, "what": what, "since": int(since), "last": stored, "count": 1}
         one.update(by=by or self._host, reminded=now, reminders=0)
         self.memory["incidents"][key] = one
-        self._tell(key, one, OPENED, now, is_late=now - since > 2 * self._settings.second + _SAME)
+        # What comes long after it was said, another collector may have told; what is seen here and now, none.
+        self._tell(key, one, OPENED, now, is_late=bool(by) and now - since > 2 * self._settings.second + _SAME)
         self.changed = True
 
     def _close(self, key, at, now, tells=True):
@@ -173,28 +174,15 @@ class Book:
                 self._close(_key(host, kinds.FLOOD.name, ""), now, now)
 
     def _watch_silence(self, heard, now):
-        silence = self._settings.silence
-        deaf = _key(self._host, kinds.DEAF.name, "")
-        own = max(heard.get(self._host, 0), self._listening)
-        # Its own records come the same way: where they don't, nobody else is to blame.
-        if now - own > silence:
-            if deaf not in self.memory["incidents"]:
-                what = "no record comes in here, not even of this collector itself"
-                self._open(deaf, self._host, kinds.DEAF, what, since=own, stored=now, now=now)
-            return
-        if deaf in self.memory["incidents"]:
-            self._listening = now
-            self._close(deaf, now, now)
-        for host in sorted(self._hosts - {self._host}):
-            last = max(heard.get(host, 0), self._listening)
-            key = _key(host, kinds.SILENCE.name, "")
-            is_open = key in self.memory["incidents"]
-            if now - last > silence and not is_open:
-                what = "no record of it has come for more than %d s" % silence
-                since = heard.get(host, 0) or last
-                self._open(key, host, kinds.SILENCE, what, since=since, stored=now, now=now)
-            elif is_open and now - heard.get(host, 0) <= silence:
-                self._close(key, heard[host], now)
+        def is_open(kind, host):
+            return _key(host, kind.name, "") in self.memory["incidents"]
+
+        for kind, host, at, begins in self._silence.look(heard, now, is_open):
+            key = _key(host, kind.name, "")
+            if begins:
+                self._open(key, host, kind, self._silence.sentence(kind), since=at, stored=now, now=now)
+            else:
+                self._close(key, at, now)
 
     def _test(self, now):
         """Who is new, or took nothing for long, gets a test: who hears nothing can't tell quiet from deaf."""
