@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from . import following, kinds, silence, turns
+from . import floods, following, kinds, silence, turns
 
 OPENED, OVER, REMINDER, TEST = "opened", "over", "reminder", "test"
 _HOUR = 3600
@@ -22,7 +22,6 @@ _SAME = 120
 """Seconds by which two collectors may see the same thing begin at other times."""
 _TOLD = re.compile(r"([0-9a-f]{16}) ([a-z]+-?\d*) (\d{1,12}) to ([A-Za-z0-9-]{1,40})")
 _TOLD_DAYS, _TOLD_MOST = 8, 20000
-_OPEN_MOST = 200  # of a host
 _FAR = 3600
 _DOUBT = 300
 
@@ -40,6 +39,7 @@ class Book:
         """
         self.memory, self._settings, self._host = memory, settings, store.host
         self._turns = turns.Turns(store, settings.second)
+        self._floods = floods.Floods(memory, settings.per_hour)
         self._hosts, self._silence = frozenset(store.hosts), silence.Silence(store, settings.silence, now)
         self._names = {one.name for one in settings.receivers}
         self.changed = False
@@ -66,9 +66,11 @@ class Book:
         if known:
             known.update(what=kinds.clean(heard.text), last=max(known["last"], heard.stored), count=known["count"] + 1)
             known.update(by=heard.host)
-        elif self._has_room(heard.host, now):
+        elif self._floods.has_room(heard.host, now):
             what = kinds.clean(heard.text)
             self._open(key, host, kind, what, since=heard.at, stored=heard.stored, now=now, by=heard.host)
+        else:
+            self._count(heard.host, now)
 
     def sweep(self, heard, now):
         """What time brings: silence, what is not said any more, reminders, tests.
@@ -81,11 +83,21 @@ class Book:
             # A host that is silent has not stopped saying it.
             if heard.get(one["by"], 0) - one["last"] > kind.quiet and kind not in (kinds.SILENCE, kinds.DEAF):
                 self._close(key, one["last"], now, tells=kind.ends == kinds.REPEATS or kind is kinds.FLOOD)
-            elif now - one["reminded"] >= self._settings.remind:
+            elif kind.ends != kinds.EVENT and now - one["reminded"] >= self._settings.remind:
                 one.update(reminded=now, reminders=one["reminders"] + 1)
                 self._tell(key, one, "%s-%d" % (REMINDER, one["reminders"]), now, turn=one["reminders"])
-        self._watch_floods(now)
+        for host in self._floods.passed(now):
+            self._close(_key(host, kinds.FLOOD.name, ""), now, now)
         self._test(now)
+
+    def close(self, key, now):
+        """A person says that it is over.
+
+        :raises ValueError: no such incident is open.
+        """
+        if key not in self.memory["incidents"]:
+            raise ValueError("no incident %s is open here: order82 alarms list" % kinds.clean(key, 40))
+        self._close(key, now, now)
 
     def took(self, notice, receiver):
         """A receiver has taken it."""
@@ -142,36 +154,17 @@ class Book:
         if notice["to"]:
             self.memory["notices"].append(notice)
 
-    def _has_room(self, host, now):
-        """Whether one more alarm of a host is told; the rest is counted, and told as one line."""
-        hours, hour = self.memory["hours"], int(now // _HOUR)
-        if hours.get(host, {}).get("hour") != hour:
-            hours[host] = {"hour": hour, "opened": 0, "further": 0}
-        count = hours[host]
-        is_open = sum(1 for one in self.memory["incidents"].values() if one["host"] == host)
-        if count["opened"] < self._settings.per_hour and is_open < _OPEN_MOST:
-            count["opened"] += 1
-            return True
-        count["further"] += 1
+    def _count(self, host, now):
+        """One alarm more of a host than are told."""
         key = _key(host, kinds.FLOOD.name, "")
-        said = "it raises more than %d different alarms in an hour: of the rest none is told, they were %d by now"
         known = self.memory["incidents"].get(key)
-        further = count["further"] if known is None else known["count"] + 1
-        what = said % (self._settings.per_hour, further)
-        if known:
-            known.update(what=what, last=now, count=further)
-            for notice in self.memory["notices"]:
-                if notice["key"] == key:
-                    notice["what"] = what
-        else:
-            self._open(key, host, kinds.FLOOD, what, since=now, stored=now, now=now)
-        return False
-
-    def _watch_floods(self, now):
-        for host, count in list(self.memory["hours"].items()):
-            if now // _HOUR > count["hour"] + 1 or host not in self._hosts:
-                del self.memory["hours"][host]
-                self._close(_key(host, kinds.FLOOD.name, ""), now, now)
+        if known is None:
+            self._open(key, host, kinds.FLOOD, self._floods.sentence(1), since=now, stored=now, now=now)
+            return
+        known.update(what=self._floods.sentence(known["count"] + 1), last=now, count=known["count"] + 1)
+        for notice in self.memory["notices"]:
+            if notice["key"] == key:
+                notice["what"] = known["what"]
 
     def _watch_silence(self, heard, now):
         def is_open(kind, host):
