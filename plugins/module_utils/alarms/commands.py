@@ -19,9 +19,12 @@ def options(parser):
     test.set_defaults(run=command_test)
     listed = verbs.add_parser("list", help="what is open, and who took what / 未解除的告警与送达情况")
     listed.set_defaults(run=command_list)
+    close = verbs.add_parser("close", help="an incident is over, though nobody said so / 人工解除")
+    close.add_argument("key", metavar="KEY", help="as 'order82 alarms list' has it; on each collector")
+    close.set_defaults(run=command_close)
     follow = verbs.add_parser("follow", help="follow the records and tell people (a service)")
     follow.set_defaults(run=command_follow)
-    return [test, listed, follow]
+    return [test, listed, close, follow]
 
 
 def command_follow(arguments):
@@ -43,14 +46,22 @@ def command_test(arguments):
     return said, "\n".join(rows), 1 if any(said.values()) else 0
 
 
+def command_close(arguments):
+    """order82 alarms close"""
+    answer = control.ask({"close": arguments.key}, service.SOCKET, seconds=2 * ways.SECONDS)
+    return answer, "%s is over" % arguments.key, 0
+
+
 def command_list(arguments):
     """order82 alarms list"""
     del arguments
     document, now = memory.read(), time.time()
-    incidents = sorted(document["incidents"].values(), key=lambda one: (one["host"], one["since"]))
+    incidents = [{**one, "key": key} for key, one in document["incidents"].items()]
+    incidents.sort(key=lambda one: (one["host"], one["since"]))
+    severity = {one["key"]: kinds.named(one["kind"]).severity for one in incidents}
     rows = [
-        "%s  %s  %s  %s (%d)"
-        % (texts.at(one["since"]), one["host"], kinds.named(one["kind"]).severity, one["what"], one["count"])
+        "%s  %s  %s  %s  %s (%d)"
+        % (one["key"], texts.at(one["since"]), one["host"], severity[one["key"]], one["what"], one["count"])
         for one in incidents
     ]
     rows = rows or ["nothing is open"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from . import following, kinds, turns
+from . import floods, following, kinds, silence, turns
 
 OPENED, OVER, REMINDER, TEST = "opened", "over", "reminder", "test"
 _HOUR = 3600
@@ -22,7 +22,6 @@ _SAME = 120
 """Seconds by which two collectors may see the same thing begin at other times."""
 _TOLD = re.compile(r"([0-9a-f]{16}) ([a-z]+-?\d*) (\d{1,12}) to ([A-Za-z0-9-]{1,40})")
 _TOLD_DAYS, _TOLD_MOST = 8, 20000
-_OPEN_MOST = 200  # of a host
 _FAR = 3600
 _DOUBT = 300
 
@@ -40,7 +39,8 @@ class Book:
         """
         self.memory, self._settings, self._host = memory, settings, store.host
         self._turns = turns.Turns(store, settings.second)
-        self._hosts, self._listening = frozenset(store.hosts), now
+        self._floods = floods.Floods(memory, settings.per_hour)
+        self._hosts, self._silence = frozenset(store.hosts), silence.Silence(store, settings.silence, now)
         self._names = {one.name for one in settings.receivers}
         self.changed = False
         for key in [key for key, one in memory["incidents"].items() if one["host"] not in self._hosts]:
@@ -66,9 +66,11 @@ class Book:
         if known:
             known.update(what=kinds.clean(heard.text), last=max(known["last"], heard.stored), count=known["count"] + 1)
             known.update(by=heard.host)
-        elif self._has_room(heard.host, now):
+        elif self._floods.has_room(heard.host, now):
             what = kinds.clean(heard.text)
             self._open(key, host, kind, what, since=heard.at, stored=heard.stored, now=now, by=heard.host)
+        else:
+            self._count(heard.host, now)
 
     def sweep(self, heard, now):
         """What time brings: silence, what is not said any more, reminders, tests.
@@ -81,11 +83,21 @@ class Book:
             # A host that is silent has not stopped saying it.
             if heard.get(one["by"], 0) - one["last"] > kind.quiet and kind not in (kinds.SILENCE, kinds.DEAF):
                 self._close(key, one["last"], now, tells=kind.ends == kinds.REPEATS or kind is kinds.FLOOD)
-            elif now - one["reminded"] >= self._settings.remind:
+            elif kind.ends != kinds.EVENT and now - one["reminded"] >= self._settings.remind:
                 one.update(reminded=now, reminders=one["reminders"] + 1)
                 self._tell(key, one, "%s-%d" % (REMINDER, one["reminders"]), now, turn=one["reminders"])
-        self._watch_floods(now)
+        for host in self._floods.passed(now):
+            self._close(_key(host, kinds.FLOOD.name, ""), now, now)
         self._test(now)
+
+    def close(self, key, now):
+        """A person says that it is over.
+
+        :raises ValueError: no such incident is open.
+        """
+        if key not in self.memory["incidents"]:
+            raise ValueError("no incident %s is open here: order82 alarms list" % kinds.clean(key, 40))
+        self._close(key, now, now)
 
     def took(self, notice, receiver):
         """A receiver has taken it."""
@@ -114,7 +126,8 @@ class Book:
         one = {"host": host, "kind": kind.name, "what": what, "since": int(since), "last": stored, "count": 1}
         one.update(by=by or self._host, reminded=now, reminders=0)
         self.memory["incidents"][key] = one
-        self._tell(key, one, OPENED, now, is_late=now - since > 2 * self._settings.second + _SAME)
+        # What comes long after it was said, another collector may have told; what is seen here and now, none.
+        self._tell(key, one, OPENED, now, is_late=bool(by) and now - since > 2 * self._settings.second + _SAME)
         self.changed = True
 
     def _close(self, key, at, now, tells=True):
@@ -141,60 +154,28 @@ class Book:
         if notice["to"]:
             self.memory["notices"].append(notice)
 
-    def _has_room(self, host, now):
-        """Whether one more alarm of a host is told; the rest is counted, and told as one line."""
-        hours, hour = self.memory["hours"], int(now // _HOUR)
-        if hours.get(host, {}).get("hour") != hour:
-            hours[host] = {"hour": hour, "opened": 0, "further": 0}
-        count = hours[host]
-        is_open = sum(1 for one in self.memory["incidents"].values() if one["host"] == host)
-        if count["opened"] < self._settings.per_hour and is_open < _OPEN_MOST:
-            count["opened"] += 1
-            return True
-        count["further"] += 1
+    def _count(self, host, now):
+        """One alarm more of a host than are told."""
         key = _key(host, kinds.FLOOD.name, "")
-        said = "it raises more than %d different alarms in an hour: of the rest none is told, they were %d by now"
         known = self.memory["incidents"].get(key)
-        further = count["further"] if known is None else known["count"] + 1
-        what = said % (self._settings.per_hour, further)
-        if known:
-            known.update(what=what, last=now, count=further)
-            for notice in self.memory["notices"]:
-                if notice["key"] == key:
-                    notice["what"] = what
-        else:
-            self._open(key, host, kinds.FLOOD, what, since=now, stored=now, now=now)
-        return False
-
-    def _watch_floods(self, now):
-        for host, count in list(self.memory["hours"].items()):
-            if now // _HOUR > count["hour"] + 1 or host not in self._hosts:
-                del self.memory["hours"][host]
-                self._close(_key(host, kinds.FLOOD.name, ""), now, now)
+        if known is None:
+            self._open(key, host, kinds.FLOOD, self._floods.sentence(1), since=now, stored=now, now=now)
+            return
+        known.update(what=self._floods.sentence(known["count"] + 1), last=now, count=known["count"] + 1)
+        for notice in self.memory["notices"]:
+            if notice["key"] == key:
+                notice["what"] = known["what"]
 
     def _watch_silence(self, heard, now):
-        silence = self._settings.silence
-        deaf = _key(self._host, kinds.DEAF.name, "")
-        own = max(heard.get(self._host, 0), self._listening)
-        # Its own records come the same way: where they don't, nobody else is to blame.
-        if now - own > silence:
-            if deaf not in self.memory["incidents"]:
-                what = "no record comes in here, not even of this collector itself"
-                self._open(deaf, self._host, kinds.DEAF, what, since=own, stored=now, now=now)
-            return
-        if deaf in self.memory["incidents"]:
-            self._listening = now
-            self._close(deaf, now, now)
-        for host in sorted(self._hosts - {self._host}):
-            last = max(heard.get(host, 0), self._listening)
-            key = _key(host, kinds.SILENCE.name, "")
-            is_open = key in self.memory["incidents"]
-            if now - last > silence and not is_open:
-                what = "no record of it has come for more than %d s" % silence
-                since = heard.get(host, 0) or last
-                self._open(key, host, kinds.SILENCE, what, since=since, stored=now, now=now)
-            elif is_open and now - heard.get(host, 0) <= silence:
-                self._close(key, heard[host], now)
+        def is_open(kind, host):
+            return _key(host, kind.name, "") in self.memory["incidents"]
+
+        for kind, host, at, begins in self._silence.look(heard, now, is_open):
+            key = _key(host, kind.name, "")
+            if begins:
+                self._open(key, host, kind, self._silence.sentence(kind), since=at, stored=now, now=now)
+            else:
+                self._close(key, at, now)
 
     def _test(self, now):
         """Who is new, or took nothing for long, gets a test: who hears nothing can't tell quiet from deaf."""

@@ -16,7 +16,7 @@ MOST = 300
 """Characters that are kept of a sentence."""
 WORD, REPEATS, EVENT = "word", "repeats", "event"
 _HOUR, _DAY = 3600, 86400
-_MINUTELY, _HOURLY, _DAILY, _WEEK = 5 * 60, 2.5 * _HOUR, 26 * _HOUR, 7 * _DAY
+_MINUTELY, _HOURLY, _DAILY, _LONG = 5 * 60, 2.5 * _HOUR, 26 * _HOUR, 60 * _DAY
 _SUBJECT = 200
 _UNIT = "journalctl -u %s -n 20"
 _NUMBER = re.compile(r"(?<![\w.:/-])\d[\d.,]*(?![\w.:/-])")
@@ -30,7 +30,8 @@ class Kind(NamedTuple):
     :ivar str severity: one of SEVERITIES.
     :ivar str ends: C(word): by C(alarm over:). C(repeats): when it is not said any more for C(quiet) seconds, while its
         host is heard. C(event): it happened, and is not over at any time; it is forgotten after C(quiet) seconds.
-    :ivar float quiet: also how long an alarm with a word is remembered that is neither repeated nor called over.
+    :ivar float quiet: also how long an alarm with a word is remembered that is neither repeated nor called over; people
+        may end one before (C(order82 alarms close)).
     :ivar str first: what to type first.
     :ivar bool about: a collector says it of the host that the pattern catches first: whichever says it, it is the same.
     """
@@ -49,19 +50,19 @@ class Kind(NamedTuple):
 
 TABLE = (
     # The network (network/alarms.py).
-    Kind("network_link", r"the interface (\S+) is (?:gone|down)", HIGH, WORD, _WEEK,
+    Kind("network_link", r"the interface (\S+) is (?:gone|down)", HIGH, WORD, _LONG,
          "网络接口中断", "an interface is down", ("art8-3",), "ip -br link"),
-    Kind("network_packets", r"the interface (\S+) has \d+ packets (with errors|dropped) a minute", MEDIUM, WORD, _WEEK,
+    Kind("network_packets", r"the interface (\S+) has \d+ packets (with errors|dropped) a minute", MEDIUM, WORD, _LONG,
          "网络接口丢包或出错", "an interface loses packets", ("art8-3",), "ip -s link"),
-    Kind("connection_tracking", r"connection tracking is full to", MEDIUM, WORD, _WEEK,
+    Kind("connection_tracking", r"connection tracking is full to", MEDIUM, WORD, _LONG,
          "连接跟踪表将满", "connection tracking is nearly full", ("art8-3",), "conntrack -C"),
-    Kind("peer", r"the peer (\S+) does not answer", HIGH, WORD, _WEEK,
+    Kind("peer", r"the peer (\S+) does not answer", HIGH, WORD, _LONG,
          "对端不应答", "a peer does not answer", ("art8-3",), "fping -c 3 ADDRESS"),
     # The journal of a host (crowding/guard.py).
     Kind("crowding", r"the account (\S+) \(\d+\) (?:has written|is no longer held back)", HIGH, WORD, _DAY,
          "账号写满系统日志", "an account fills the journal", ("art13",), "cat /var/lib/order82-journal/state.json"),
     # The intrusion detection (ids/commands.py, ids/rules.py).
-    Kind("intrusion_detection", r"the intrusion detection (?:does not keep up|keeps up again)", HIGH, WORD, _WEEK,
+    Kind("intrusion_detection", r"the intrusion detection (?:does not keep up|keeps up again)", HIGH, WORD, _LONG,
          "入侵检测跟不上流量", "the intrusion detection loses packets", ("art7-1",), "order82 ids test"),
     Kind("intrusion_rules", r"(.{1,120}?) gave no (?:usable )?rules", MEDIUM, REPEATS, _DAILY,
          "入侵检测规则未更新", "no new rules for the intrusion detection", ("art7-1",), _UNIT % "order82-ids-update"),
@@ -97,7 +98,7 @@ TABLE = (
          "记录未封存", "a day is not sealed", ("art13", "art14-3"), _UNIT % "order82-records"),
     Kind("seal", r"nothing is sealed", HIGH, REPEATS, _MINUTELY,
          "记录未封存", "nothing is sealed", ("art13", "art14-3"), "chronyc tracking"),
-    Kind("altered", r"(\S+) is not what it was when its day was closed", HIGH, EVENT, _WEEK,
+    Kind("altered", r"(\S+) is not what it was when its day was closed", HIGH, EVENT, _DAY,
          "记录被改动", "records were altered", ("art14-3",), "order82 records verify"),
     Kind("store", r"(\w+) of class (\w+) failed", HIGH, REPEATS, _MINUTELY,
          "记录库维护失败", "the record store can't be tended", ("art13", "art14-3"), _UNIT % "order82-records"),
@@ -124,29 +125,29 @@ TABLE = (
     Kind("firewall_undone", r"the new firewall rules were not confirmed in time", HIGH, EVENT, _DAY,
          "防火墙新规则已撤销", "new firewall rules were undone", ("art7-1",), "nft list ruleset"),
     # The watch over measures, and a host's look at itself (watch/*, self_check/*).
-    Kind("changed", r"(\w+) was changed: ([^:;]{1,150})", HIGH, WORD, _WEEK,
+    Kind("changed", r"(\w+) was changed: ([^:;]{1,150})", HIGH, WORD, _LONG,
          "安全保护技术措施被改动", "a measure was changed", ("art14-2",), "order82 watch look"),
-    Kind("fought", r"(\w+): (.{1,150}) is changed again and again", HIGH, WORD, _WEEK,
+    Kind("fought", r"(\w+): (.{1,150}) is changed again and again", HIGH, WORD, _LONG,
          "措施被反复改动", "a measure is changed again and again", ("art14-2",), _UNIT % "order82-watch"),
-    Kind("check", r"check (\S+) is (?:not )?passed", HIGH, WORD, _WEEK,
+    Kind("check", r"check (\S+) is (?:not )?passed", HIGH, WORD, _LONG,
          "自查未通过", "a self-check is not passed", ("art14-1", "art14-2"), "order82 check"),
     Kind("self_check", r"the self-check can't look", HIGH, REPEATS, _HOUR,
          "自查无法进行", "the self-check can't look", ("art14-1",), _UNIT % "order82-check"),
     # What this program says itself (telling.py).
-    Kind("undelivered", r"alarms (?:do not )?reach ([A-Za-z0-9-]+)", HIGH, WORD, _WEEK,
+    Kind("undelivered", r"alarms (?:do not )?reach ([A-Za-z0-9-]+)", HIGH, WORD, _LONG,
          "告警无法送达", "alarms do not reach somebody", ("art14-1",), "order82 alarms list"),
 )  # fmt: skip
 
-SILENCE = Kind("silence", "", HIGH, WORD, _WEEK,
+SILENCE = Kind("silence", "", HIGH, WORD, _LONG,
                "主机无记录到达", "a host is silent", ("art7-3", "art14-1"),
                "systemctl status 'order82-forward@*'")  # fmt: skip
-DEAF = Kind("deaf", "", HIGH, WORD, _WEEK,
+DEAF = Kind("deaf", "", HIGH, WORD, _LONG,
             "记录服务器收不到任何记录", "a collector hears nobody", ("art7-3", "art14-1"),
             "systemctl status order82-collect 'order82-front.*'")  # fmt: skip
-FLOOD = Kind("flood", "", HIGH, WORD, _WEEK,
+FLOOD = Kind("flood", "", HIGH, WORD, _LONG,
              "告警过多", "too many alarms of a host", ("art14-1",),
              "zstd -dcfq /srv/records/measure_state/*/HOST.log* | grep -a ' alarm: ' | tail")  # fmt: skip
-OTHER = Kind("other", "", HIGH, WORD, _WEEK, "其他告警", "another alarm", ("art14-1",), "journalctl -t order82 -n 20")
+OTHER = Kind("other", "", HIGH, WORD, _LONG, "其他告警", "another alarm", ("art14-1",), "journalctl -t order82 -n 20")
 TEST = Kind("test", "", LOW, EVENT, _DAY, "告警测试", "a test of the alarms")
 _COMPILED = [(re.compile(kind.pattern), kind) for kind in TABLE]
 _BY_NAME = {kind.name: kind for kind in (*TABLE, SILENCE, DEAF, FLOOD, OTHER, TEST)}

@@ -12,6 +12,13 @@ import sys
 
 PATH = "/var/lib/order82-alarms/memory.json"
 VERSION = 1
+_NUMBER = (int, float)
+_INCIDENT = {"host": str, "kind": str, "what": str, "since": int, "last": _NUMBER, "count": int, "by": str,
+             "reminded": _NUMBER, "reminders": int}  # fmt: skip
+_NOTICE = {"host": str, "kind": str, "what": str, "since": int, "count": int, "by": str, "key": str, "event": str,
+           "at": _NUMBER, "place": int, "pause": dict, "to": dict, "until": (int, type(None))}  # fmt: skip
+_RECEIVER = {"digest": str, "accepted": _NUMBER, "delivered": int, "failed": int, "error": str, "failing": _NUMBER,
+             "pauses": int, "next": _NUMBER, "said": bool}  # fmt: skip
 MOST = 64 << 20
 """Bytes that are read of it at the most."""
 
@@ -46,6 +53,14 @@ def read(path=PATH):
     wrong = [key for key, value in known.items() if value != 0 and not isinstance(document.get(key), type(value))]
     if wrong:
         raise ValueError("it has no usable %s" % ", ".join(wrong))
+    for name, rows, shape in (
+        ("incidents", document["incidents"].values(), _INCIDENT),
+        ("notices", document["notices"], _NOTICE),
+        ("receivers", document["receivers"].values(), _RECEIVER),
+    ):
+        for row in rows:
+            if not isinstance(row, dict) or any(not isinstance(row.get(key), kind) for key, kind in shape.items()):
+                raise ValueError("its %s are not as they must be" % name)
     return {**known, **document}
 
 

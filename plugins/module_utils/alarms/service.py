@@ -60,13 +60,17 @@ class Service:
         return self._follower.behind
 
     def answer(self, question):
-        """What is asked through the socket.
+        """What is asked through the socket: a test, or that an incident is over.
 
         :raises ValueError: nothing that it knows.
         """
-        if question != {"test": True}:
-            raise ValueError('only {"test": true} can be asked')
-        return {"said": self._teller.test(time.time())}
+        if question == {"test": True}:
+            return {"said": self._teller.test(time.time())}
+        if not isinstance(question, dict) or list(question) != ["close"]:
+            raise ValueError('it takes {"test": true} and {"close": KEY}')
+        self._book.close(str(question["close"]), time.time())
+        self._save()
+        return {"closed": question["close"]}
 
     def _save(self):
         self._book.changed = False

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.order82.baseline.plugins.module_utils.alarms import service, telling, ways
+from ansible_collections.order82.baseline.plugins.module_utils.alarms import memory, service, telling, ways
 from ansible_collections.order82.baseline.plugins.module_utils.alarms.settings import Receiver, Settings
 from ansible_collections.order82.baseline.plugins.module_utils.records import zst
 from ansible_collections.order82.baseline.plugins.module_utils.records.settings import Settings as Store
@@ -137,6 +137,7 @@ def site(tmp_path, monkeypatch):
         speaking["of"] = self._teller._collector
         return step(self, now)
 
+    monkeypatch.setattr(memory.os, "fsync", lambda _fd: None)  # thousands of passes need not wait for a disk
     monkeypatch.setattr(telling, "_say", say)
     monkeypatch.setattr(service.Service, "step", stepping)
     one.beat()

@@ -108,6 +108,26 @@ def test_a_damaged_memory_is_set_aside(site, first, text, capsys):
     assert first.known()["version"] == memory.VERSION
 
 
+@pytest.mark.parametrize(
+    ("part", "key"), [("incidents", "by"), ("notices", "to"), ("receivers", "failing"), ("notices", "until")]
+)
+def test_what_is_not_as_it_must_be_does_not_end_the_service_again_and_again(site, first, part, key, capsys):
+    site.answers["duty"] = telling.ways.UnreachableError("away")
+    site.say("web", "alarm: " + DOWN.format(0))
+    site.step()
+    known = first.known()
+    rows = known[part] if part == "notices" else list(known[part].values())
+    del rows[0][key]
+    if key == "until":
+        rows[0][key] = "soon"
+    first.memory.write_text(json.dumps(known), encoding="utf-8")
+    site.answers.clear()
+    first.begin()
+    site.step()
+    assert f"its {part} are not as they must be" in capsys.readouterr().err
+    assert "opened web: " + DOWN.format(0) in first.told()
+
+
 def test_nobody_else_reads_what_is_remembered(first):
     assert first.memory.stat().st_mode & 0o777 == 0o600
 
