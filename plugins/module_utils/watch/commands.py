@@ -62,11 +62,11 @@ def command_back(arguments):
             # Who is started says when it is over.
             status.write(dict(before, alarms=[*before["alarms"], [list(status.ITSELF), text, about]], ended=True))
     with applying.alone():
-        done, failed = comparing.put_right(status.ITSELF[0])
+        done, failed, _found = comparing.put_right(status.ITSELF[0])
     if done:
         running.say("put right: %s: %s" % (status.ITSELF[0], "; ".join(done)))
     if _runs():
-        return {"runs": True}, "it runs again", 1
+        return {"runs": True}, "it runs again", 0
     failed = failed or "it does not stay"
     running.say("could not be put right: %s: %s" % (about, failed))
     return {"runs": False, "because": failed}, failed, 1

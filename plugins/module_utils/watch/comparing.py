@@ -29,6 +29,7 @@ _FIREWALL = "host_firewall"
 _FIREWALL_UNIT = "order82-firewall.service"
 _DOWN = ("does not run", "falls again and again")
 _BUSY = ("activating", "deactivating", "reloading", "refreshing", "maintenance")
+_LONGEST = 200
 _TRIES = 2
 """So often a measure is laid down again: what systemd was not told to read yet shows only after the first time."""
 
@@ -44,6 +45,11 @@ class Finding(NamedTuple):
     how: str
     when: str = AT_ONCE
     because: str = ""
+
+    @property
+    def key(self):
+        """What makes it the same one at another look: its figures may be others."""
+        return self.role, self.entry, self.how.partition(" (")[0]
 
 
 class Seen(NamedTuple):
@@ -92,7 +98,7 @@ def of_measure(host, state, properties):
     for entry in state["units"]:
         folder = standstill.place(properties.get(entry["name"], {}).get("ControlGroup", ""))
         how = folder and standstill.of(folder)
-        if how:
+        if how and not any(one.entry == entry["name"] and "frozen" in one.how for one in found):
             found.append(Finding(role, entry["name"], how))
     if role == _FIREWALL:
         found += _of_firewall()
@@ -127,7 +133,8 @@ def _of_firewall():
     if now["on_trial"] or not os.path.exists(trial.CONFIRMED):
         return []
     differs = now["differences"] if now["in_force"] else ["there are none"]
-    return [Finding(_FIREWALL, "rules in force", "; ".join(differs[:3]))] if differs else []
+    said = "%d differences, such as %s" % (len(differs), differs[0][:_LONGEST]) if differs else ""
+    return [Finding(_FIREWALL, "rules in force", said)] if said else []
 
 
 def of_accounts():
@@ -151,31 +158,41 @@ def of_programs(packages):
 def put_right(role):
     """Lay a measure down again, by its manifest.
 
-    :return: tuple: sentences on what was done, and the sentence for where it ended, or None.
+    :return: tuple: sentences on what was done; the sentence for where it ended, or None; and list of Finding, how it
+        was before: more may have happened since somebody looked.
     """
-    done = []
+    done, found = [], []
     try:
         known = manifest.read(role)
         if known is None:
-            return [], "%s: it has no manifest here" % role
-        state = known["state"]
-        aside = os.path.join(manifest.SET_ASIDE, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
-        done += obstacles.clear(state, aside)
-        properties = _units(Host(), [state])
-        for one in properties.values():
-            folder = standstill.place(one["ControlGroup"])
-            done += standstill.let_go(folder) if folder else []
+            return [], "%s: it has no manifest here" % role, []
         for _number in range(_TRIES):
-            answer = laying.put_back(known, Host())
-            done += answer["did"]
-            if answer.get("failed"):
-                return done, answer["msg"]
-            if not laying.look(state, Host())["differs"]:
+            host = Host()
+            properties = _units(host, [known["state"]])
+            now = [one for one in of_measure(host, known["state"], properties) if not one.because]
+            if not now:
                 break
-        if role == _FIREWALL and _of_firewall():
-            # As at a boot: the rules that were confirmed last, and no others.
-            processes.run(["systemctl", "reload-or-restart", _FIREWALL_UNIT])
-            done.append("loaded the rules that were confirmed last")
+            found += now
+            failed = _lay(known, properties, done)
+            if failed:
+                return done, failed, found
     except (StateError, OSError, subprocess.SubprocessError) as error:
-        return done, "%s: %s" % (role, error)
-    return done, None
+        return done, "%s: %s" % (role, error), found
+    return done, None, found
+
+
+def _lay(known, properties, done):
+    """Lay it down once; the sentence for where it ended, or None."""
+    state = known["state"]
+    aside = os.path.join(manifest.SET_ASIDE, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+    done += obstacles.clear(state, aside)
+    for one in properties.values():
+        folder = standstill.place(one["ControlGroup"])
+        done += standstill.let_go(folder) if folder else []
+    answer = laying.put_back(known, Host())
+    done += answer["did"]
+    if not answer.get("failed") and state["role"] == _FIREWALL and _of_firewall():
+        # As at a boot: the rules that were confirmed last, and no others.
+        processes.run(["systemctl", "reload-or-restart", _FIREWALL_UNIT])
+        done.append("loaded the rules that were confirmed last")
+    return answer["msg"] if answer.get("failed") else None

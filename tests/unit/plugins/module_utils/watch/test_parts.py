@@ -109,7 +109,7 @@ def test_another_process_at_work_with_packages_is_seen_and_not_disturbed(tmp_pat
 )
 def test_what_counts_as_an_excuse(monkeypatch, facts, kind):
     monkeypatch.setattr(maintenance, "current", lambda _now: facts.get("work"))
-    monkeypatch.setattr(applying, "under_way", lambda _now: facts.get("apply", False))
+    monkeypatch.setattr(applying, "under_way", lambda _now, _ours: facts.get("apply", False))
     monkeypatch.setattr(excuses, "is_locked", lambda _path: facts.get("dpkg", False))
     monkeypatch.setattr(excuses, "_system", lambda: facts.get("system", "running"))
     found = excuses.current(1000)
@@ -131,6 +131,11 @@ def test_who_was_at_work_is_named_in_one_line():
     assert said.startswith("at work before: ops (sudo: /usr/bin/systemctl stop chrony); ops (sudo: /bin/sh -c one two")
     assert said.endswith("li (audit)")
     assert "\n" not in said and len(said) < 400
+
+
+def test_ansibles_own_words_are_one():
+    told = [("sudo", f"ops : USER=root ; COMMAND=/bin/sh -c 'echo BECOME-SUCCESS-{one} ; python3'") for one in "abc"]
+    assert asked.words(told) == "at work before: ops (sudo: Ansible)"
 
 
 def test_where_nobody_knows_it_says_so():

@@ -146,6 +146,17 @@ def test_what_an_apply_wrote_is_taken_for_what_was_laid_down(laid):
     assert manifests.differing() == {}
 
 
+def test_who_puts_right_changes_what_is_owed_and_nothing_else(laid):
+    manifests = known.Manifests()
+    path, before = laid.kept / "manifest/probe.json", laid.manifest()
+    path.write_text(json.dumps(dict(before, owed=[["restart", "x.service"]])))
+    manifests.refresh(["probe"])
+    assert manifests.differing() == {}
+    path.write_text(json.dumps(dict(before, state=dict(before["state"], files=[]))))
+    manifests.refresh(["probe"])
+    assert manifests.differing() == {"probe": "was changed"}
+
+
 def test_a_manifest_of_another_form_is_left_out_and_costs_the_others_nothing(laid):
     (laid.kept / "manifest/broken.json").write_text('{"state": 7}')
     assert [state["role"] for state in known.Manifests().states()] == ["other", "probe"]
