@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 import time
 from typing import NamedTuple
@@ -30,6 +31,15 @@ _FIREWALL_UNIT = "order82-firewall.service"
 _DOWN = ("does not run", "falls again and again")
 _BUSY = ("activating", "deactivating", "reloading", "refreshing", "maintenance")
 _LONGEST = 200
+_DONE = (
+    (re.compile(r"(?P<entry>/.*): (?P<how>.*)"), "%(how)s"),
+    (re.compile(r"(?P<entry>[^ ]*): set (?P<path>.*) aside, to .*"), "is made of %(path)s, too"),
+    (re.compile(r"(?P<entry>[^ ]*): unmasked"), "is masked"),
+    (re.compile(r"(?P<entry>[^ ]*): thawed"), "is frozen"),
+    (re.compile(r"enabled (?P<entry>.*)"), "does not start at boot"),
+    (re.compile(r"(?P<entry>sysctl .*|account .*|group .*|module .*)"), ""),
+)
+"""What laying down says of what it did, and how it had been before."""
 _TRIES = 2
 """So often a measure is laid down again: what systemd was not told to read yet shows only after the first time."""
 
@@ -159,9 +169,9 @@ def put_right(role):
     """Lay a measure down again, by its manifest.
 
     :return: tuple: sentences on what was done; the sentence for where it ended, or None; and list of Finding, how it
-        was before: more may have happened since somebody looked.
+        was: more may have happened since somebody looked.
     """
-    done, found = [], []
+    done, found = [], {}
     try:
         known = manifest.read(role)
         if known is None:
@@ -172,13 +182,25 @@ def put_right(role):
             now = [one for one in of_measure(host, known["state"], properties) if not one.because]
             if not now:
                 break
-            found += now
+            found.update((one.key, one) for one in now if one.when == AT_ONCE and " is owed: " not in _sentence(one))
             failed = _lay(known, properties, done)
+            for one in _as_found(role, done):
+                found.setdefault(one.key, one)
             if failed:
-                return done, failed, found
+                return done, failed, list(found.values())
     except (StateError, OSError, subprocess.SubprocessError) as error:
-        return done, "%s: %s" % (role, error), found
-    return done, None, found
+        return done, "%s: %s" % (role, error), list(found.values())
+    return done, None, list(found.values())
+
+
+def _sentence(one):
+    return "%s: %s" % (one.entry, one.how)
+
+
+def _as_found(role, done):
+    """What was done to a measure, as what was found of it: it may have happened after the last look."""
+    found = [(pattern.fullmatch(sentence), how) for sentence in done for pattern, how in _DONE]
+    return [Finding(role, one["entry"], how % one.groupdict()) for one, how in found if one]
 
 
 def _lay(known, properties, done):

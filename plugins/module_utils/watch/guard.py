@@ -192,6 +192,10 @@ class Guard:
             if key in left:
                 waits.append(self._try_later(key, left[key], failed or "it is the same again", now))
         self._close({role}, left)
+        for key in [one for one in left if one in self.open and one not in due and not left[one].because]:
+            # What stood in its way may be gone.
+            self.open[key].next_try = min(self.open[key].next_try, now + EXCUSED_SECONDS)
+            waits.append(max(self.open[key].next_try - now, 0))
         # What came while this was put right is another one: it is looked at soon.
         waits += [CONFIRM_SECONDS] if any(key not in self.open for key in left) else []
         return min(waits) if waits else None

@@ -115,8 +115,10 @@ def _digest(kept, role):
 
 
 def _state(kept):
+    """What it tells of; what stays when the measure goes is in no order."""
     try:
-        return json.loads(zlib.decompress(kept.text))["state"]
+        state = json.loads(zlib.decompress(kept.text))["state"]
+        return dict(state, keep=sorted(state["keep"]))
     except (ValueError, KeyError, TypeError):
         return None
 

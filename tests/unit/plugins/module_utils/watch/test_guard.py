@@ -233,6 +233,20 @@ def test_two_ways_in_which_one_unit_differs_are_two_alarms_and_a_figure_makes_no
     assert len([one for one in scene.heard() if str(one).startswith("alarm: ")]) == 2
 
 
+def test_what_could_not_be_put_right_is_tried_again_soon_when_something_else_was(scene):
+    frozen = Finding("time_sync", "chrony.service", "is frozen")
+    scene.differs, scene.heals, scene.fails = [frozen], False, "not found"
+    assert scene.attend() == guard.RETRY_SECONDS
+    scene.differs.append(FILE)
+    scene.guard.attend(ROLES, scene.now)
+    scene.differs.remove(FILE)
+    scene.fails = None
+    assert scene.mended(scene.begun.pop()) <= guard.EXCUSED_SECONDS
+    scene.heals = True
+    scene.attend(guard.EXCUSED_SECONDS)
+    assert scene.guard.open == {}
+
+
 def test_others_are_not_called_over(scene):
     scene.differs, scene.heals = [FILE, KEY], False
     scene.attend()

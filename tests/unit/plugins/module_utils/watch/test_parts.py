@@ -265,6 +265,29 @@ def test_another_account_with_the_number_of_root_is_named(monkeypatch):
     assert (found.role, found.entry, bool(found.because)) == ("accounts", "toor", True)
 
 
+# What was put right
+
+
+@pytest.mark.parametrize(
+    ("done", "entry", "how"),
+    [
+        ("/etc/chrony/chrony.conf: content differs", "/etc/chrony/chrony.conf", "content differs"),
+        ("a.service: set /run/a.service.d/x aside, to /var/y", "a.service", "is made of /run/a.service.d/x, too"),
+        ("a.service: unmasked", "a.service", "is masked"),
+        ("a.service: thawed", "a.service", "is frozen"),
+        ("enabled a.timer", "a.timer", "does not start at boot"),
+        ("account x can log in", "account x can log in", ""),
+        ("sysctl net.ipv4.ip_forward is 0 and not 1", "sysctl net.ipv4.ip_forward is 0 and not 1", ""),
+        ("restarted a.service", None, None),
+        ("had systemd read its unit files again", None, None),
+        ("removed /etc/x", None, None),
+    ],
+)
+def test_what_was_done_tells_what_was_wrong(done, entry, how):
+    found = comparing._as_found("probe", [done])
+    assert [(one.entry, one.how) for one in found] == ([(entry, how)] if entry else [])
+
+
 # What it says of itself
 
 
