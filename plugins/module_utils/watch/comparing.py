@@ -31,12 +31,14 @@ _FIREWALL_UNIT = "order82-firewall.service"
 _DOWN = ("does not run", "falls again and again")
 _BUSY = ("activating", "deactivating", "reloading", "refreshing", "maintenance")
 _LONGEST = 200
+_OWED = " is owed"
 _DONE = (
     (re.compile(r"(?P<entry>/.*): (?P<how>.*)"), "%(how)s"),
     (re.compile(r"(?P<entry>[^ ]*): set (?P<path>.*) aside, to .*"), "is made of %(path)s, too"),
     (re.compile(r"(?P<entry>[^ ]*): unmasked"), "is masked"),
     (re.compile(r"(?P<entry>[^ ]*): thawed"), "is frozen"),
     (re.compile(r"enabled (?P<entry>.*)"), "does not start at boot"),
+    (re.compile(r"started (?P<entry>.*)"), "does not run"),
     (re.compile(r"(?P<entry>sysctl .*|account .*|group .*|module .*)"), ""),
 )
 """What laying down says of what it did, and how it had been before."""
@@ -119,6 +121,9 @@ def _finding(state, properties, sentence):
     entry, parted, how = sentence.partition(": ")
     if not parted:
         return Finding(state["role"], sentence, "")
+    if entry.endswith(_OWED):
+        # Of an apply, or of putting right, that was broken off: nobody changed anything, but it is to be made good.
+        return Finding(state["role"], entry, how, BETWEEN)
     if entry in properties:
         return Finding(state["role"], entry, how, _when(properties[entry], how))
     secret = any(one["path"] == entry and "content" not in one and not one["made"] for one in state["files"])
@@ -182,7 +187,7 @@ def put_right(role):
             now = [one for one in of_measure(host, known["state"], properties) if not one.because]
             if not now:
                 break
-            found.update((one.key, one) for one in now if one.when == AT_ONCE and " is owed: " not in _sentence(one))
+            found.update((one.key, one) for one in now if one.when == AT_ONCE)
             failed = _lay(known, properties, done)
             for one in _as_found(role, done):
                 found.setdefault(one.key, one)
@@ -191,10 +196,6 @@ def put_right(role):
     except (StateError, OSError, subprocess.SubprocessError) as error:
         return done, "%s: %s" % (role, error), list(found.values())
     return done, None, list(found.values())
-
-
-def _sentence(one):
-    return "%s: %s" % (one.entry, one.how)
 
 
 def _as_found(role, done):

@@ -276,6 +276,7 @@ def test_another_account_with_the_number_of_root_is_named(monkeypatch):
         ("a.service: unmasked", "a.service", "is masked"),
         ("a.service: thawed", "a.service", "is frozen"),
         ("enabled a.timer", "a.timer", "does not start at boot"),
+        ("started a.timer", "a.timer", "does not run"),
         ("account x can log in", "account x can log in", ""),
         ("sysctl net.ipv4.ip_forward is 0 and not 1", "sysctl net.ipv4.ip_forward is 0 and not 1", ""),
         ("restarted a.service", None, None),
