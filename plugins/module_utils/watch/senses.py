@@ -46,8 +46,8 @@ class Senses:
         self.folders.keep(wanted)
         for folder in sorted(wanted):
             self.folders.add(folder)
-        if sorted(view.units) != self._units:
-            self._units, self._again = sorted(view.units), 0
+        if sorted(view.heard) != self._units:
+            self._units, self._again = sorted(view.heard), 0
             if self._bus is not None:
                 self._bus.close()
                 self._bus = None
