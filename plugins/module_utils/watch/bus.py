@@ -22,7 +22,7 @@ _MANAGER = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freede
 _UNIT = "org.freedesktop.systemd1.Unit"
 _CALL, _SIGNAL = 1, 4
 _PATH, _INTERFACE, _MEMBER, _DESTINATION, _SIGNATURE = 1, 2, 3, 6, 8
-_STATES = re.compile(rb"(ActiveState|FreezerState)\0\1s\0\0{0,3}(.{4})([a-z-]+)\0", re.DOTALL)
+_STATES = re.compile(rb"(ActiveState|FreezerState)\0\x01s\0\0{0,3}(.{4})([a-z-]+)\0", re.DOTALL)
 """In the body of PropertiesChanged: a name, and a variant that is a text (a{sv})."""
 _PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -155,7 +155,7 @@ class Bus:
         self._socket.sendall(_padded(head) + body)
 
     def _take(self):
-        """The next whole message: its kind, the header's fields that are texts, and its body; None where there is none."""
+        """The next whole message: its kind, the header's fields that are texts, its body; None where there is none."""
         if len(self._waiting) < 16:
             return None
         order = "<" if self._waiting[:1] == b"l" else ">"
