@@ -17,7 +17,7 @@ from ansible.template import Templar, trust_as_template
 
 from .checks import ROLES, Check
 from .documents import has_jinja, parse_yaml, read_text, shown
-from .left_checks import left_checks, waived_on
+from .left_checks import left_checks
 from .state_values import Engine
 
 _MANAGED = {"ansible_managed": "Ansible managed"}
@@ -101,12 +101,7 @@ class HostValues:
         :param base: the folder from which a site's relative paths start.
         """
         engine = Engine(self._filled, self._holds, self._file, lambda name: os.path.join(base, name), AnsibleError)
-        return engine._replace(checks=lambda: left_checks(self._checks(), engine, self._waived(engine)))
-
-    def _waived(self, engine: Engine) -> dict[str, str]:
-        """The checks of which the site accepts that they fail here."""
-        waivers = engine.template("{{ order82_waivers | default([]) }}", {})
-        return waived_on(self._all["inventory_hostname"], waivers, self._all["groups"]) if waivers else {}
+        return engine._replace(checks=lambda: left_checks(self._checks(), engine))
 
     def _with(self, item: Mapping) -> Templar:
         if not item:

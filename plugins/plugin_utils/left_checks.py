@@ -8,39 +8,23 @@ the same for the same values: a second apply changes nothing, and an inspection 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from ..module_utils.observers import OBSERVERS
 from .checks import Check
 from .resolve import resolve
 from .state_values import Engine
-from .waivers import read_waivers
 
 
-def left_checks(checks: Iterable[Check], engine: Engine, waived: Mapping[str, str]) -> bytes:
+def left_checks(checks: Iterable[Check], engine: Engine) -> bytes:
     """Write what C(module_utils/self_check/left.py) reads.
 
     :param checks: of all roles of the host, in their order.
-    :param waived: check to the last day on which the site accepts that it fails here.
     """
     entries = [_entry(check, engine) for check in checks]
-    for one in entries:
-        if "observe" in one and one["id"] in waived:
-            one["waived_until"] = waived[one["id"]]
     # One check a line: for --diff, and for who looks.
     lines = ",\n".join(json.dumps(_plain(one), ensure_ascii=False, sort_keys=True) for one in entries)
     return f"[\n{lines}\n]\n".encode()
-
-
-def waived_on(host: str, waivers: object, groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Say until which day the site accepts what fails on a host.
-
-    :param waivers: the variable C(order82_waivers); which checks there are, the inspection says.
-    :return: the last day by check.
-    :raises DataError: one of them can't be read.
-    """
-    named = [str(one["check"]) for one in waivers or () if isinstance(one, Mapping) and "check" in one]
-    return {one.check: one.expires.isoformat() for one in read_waivers(waivers, named, groups) if host in one.hosts}
 
 
 def _entry(check: Check, engine: Engine) -> dict:

@@ -51,6 +51,17 @@ def read_waivers(value: object, checks: Iterable[str], groups: Mapping[str, Sequ
     return found
 
 
+def waived_on(host: str, waivers: object, groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Say until which day the site accepts what fails on a host.
+
+    :param waivers: the variable C(order82_waivers); which checks there are, the inspection says.
+    :return: the last day by check.
+    :raises DataError: one of them can't be read.
+    """
+    named = [str(one["check"]) for one in waivers or () if isinstance(one, Mapping) and "check" in one]
+    return {one.check: one.expires.isoformat() for one in read_waivers(waivers, named, groups) if host in one.hosts}
+
+
 def _waiver(entry: object, where: str, checks: set[str], groups: Mapping[str, Sequence[str]]) -> Waiver:
     entry = refuse_keys(entry, where, ("check", "hosts", "reason", "owner", "expires"))
     check = words(entry["check"], f"{where}, check")

@@ -16,8 +16,6 @@ from ._registry import ObservationError, command
 from ._store import the_settings
 
 _CLASS = "measure_state"
-_WAIT_SECONDS = 15
-"""So long a record may be on its way, where an apply has just begun the first self-check."""
 _SHOWN = 20
 _PIECE = 1 << 18
 _AHEAD = 60  # seconds by which the clocks of hosts may differ
@@ -47,7 +45,8 @@ def see_self_check():
 def see_announced(days):
     """What was announced, by what is on record; and what counts now and is on no record."""
     now = time.time()
-    recorded = maintenance.recorded(now - 86400 * days)
+    # What counts now may have been announced before that.
+    recorded = maintenance.recorded(now - max(86400 * days, 120 * maintenance.MOST_MINUTES))
     current = maintenance.current(now)
     missing = current is not None and current not in recorded
     return {
@@ -57,9 +56,9 @@ def see_announced(days):
     }
 
 
-def see_heard(hosts, seconds):
+def see_heard(hosts, seconds, wait_seconds):
     settings = the_settings()
-    end = time.monotonic() + _WAIT_SECONDS
+    end = time.monotonic() + wait_seconds
     while True:
         found = heard(settings.store, hosts, time.time(), seconds)
         if not found["silent"] or time.monotonic() > end:

@@ -43,7 +43,9 @@ def _command(arguments):
     before = memory.load() if arguments.record else memory.Memory(said={})
     if arguments.record:
         maintenance.end_by_itself(time.time())
-    judged, busy = _twice(found, before)
+        judged, busy = _twice(found, before)
+    else:
+        judged, busy = judge(found.entries), applying.under_way()
     wrong = [one for one in judged if one.is_wrong]
     now = time.time()
     work = maintenance.current(now)

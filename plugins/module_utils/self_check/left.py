@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import NamedTuple
 
 from ..state import paths
 from ..state.errors import StateError
 
 FILE = "/var/lib/order82/checks.json"
+WAIVERS = "/var/lib/order82/waivers.json"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class LeftError(Exception):
@@ -18,10 +21,7 @@ class LeftError(Exception):
 
 
 class Entry(NamedTuple):
-    """A check. C(observe) is None where it is not asked, and C(left_out) or C(problem) says why.
-
-    C(waived_until): the last day (UTC) on which the site accepts that it fails; empty where it does not.
-    """
+    """A check. C(observe) is None where it is not asked, and C(left_out) or C(problem) says why."""
 
     id: str
     observe: dict | None
@@ -29,7 +29,6 @@ class Entry(NamedTuple):
     severity: str
     left_out: str
     problem: str
-    waived_until: str = ""
 
 
 class Left(NamedTuple):
@@ -73,6 +72,21 @@ def read():
     return left
 
 
+def waived():
+    """The checks of which the site accepts that they fail here, each with the last day (UTC) of that.
+
+    Where the file is not what an apply leaves nothing is accepted, and there are more alarms, not fewer.
+    """
+    try:
+        with paths.parent(WAIVERS) as (descriptor, name):
+            found = paths.read(descriptor, name, WAIVERS)
+        if found is None or found[1].st_uid or found[1].st_mode & 0o022:
+            return {}
+        return {check: day for check, day in json.loads(found[0]).items() if _DAY.fullmatch(str(day))}
+    except (StateError, OSError, ValueError, AttributeError, RecursionError):
+        return {}
+
+
 def _entry(one):
     entry = Entry(
         str(one["id"]),
@@ -81,7 +95,6 @@ def _entry(one):
         str(one.get("severity", "")),
         str(one.get("left_out", "")),
         str(one.get("problem", "")),
-        str(one.get("waived_until", "")),
     )
     if entry.observe is None:
         if not entry.left_out and not entry.problem:

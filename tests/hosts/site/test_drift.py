@@ -58,6 +58,14 @@ DRIFTS = {
         {"gateway": "mv /root/checks.json /var/lib/order82/; systemctl start order82-check.service"},
         {"gateway": {"measure_watch.self_check", "measure_watch.as_laid_down"}},
     ),
+    "work announced past the record": Drift(
+        {
+            "web": 'now=$(date +%s); umask 077; echo \'{"by": "x", "reason": "x", "since": \'$now\', "until": \'$((now + 600))\'}\' '
+            ">/var/lib/order82/maintenance.json"
+        },
+        {"web": "rm /var/lib/order82/maintenance.json"},
+        {"web": {"measure_watch.announced"}},
+    ),
     "self-check that ends well whatever there is": Drift(
         {
             "web": "mkdir /etc/systemd/system/order82-check.service.d; cd /etc/systemd/system/order82-check.service.d; "

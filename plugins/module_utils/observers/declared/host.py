@@ -87,6 +87,7 @@ OBSERVERS = {
             "subject": "str: whom it names",
             "sha256": "str: its hash, as of openssl x509 -fingerprint -sha256, in small letters and without colons",
         },
+        only_inspection="which certificate a host was given last, only the controller knows",
     ),
     "admission": Observer(
         look=later("certificates", "see_admission"),
@@ -139,6 +140,7 @@ OBSERVERS = {
             "running": "dict: kind of server to how many run",
             "outside": "list: sentences on those that are in no set, and for which the unit gives no reason",
         },
+        only_inspection="what the unit declares of its databases is told to an inspection",
     ),
     "standby": Observer(
         look=later("standby", "see_standby"),

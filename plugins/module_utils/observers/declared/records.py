@@ -216,6 +216,7 @@ OBSERVERS = {
         arguments={
             "hosts": Argument(list, "those that do", required=True),
             "seconds": Argument(int, "a host whose last self-check is older is silent", required=True),
+            "wait_seconds": Argument(int, "so long a record may take to come", 15),
         },
         facts={
             "silent": "list: hosts without a self-check for longer than that, which root's own unit wrote; at most 20",
@@ -224,6 +225,7 @@ OBSERVERS = {
             "not_passed": "dict: host to how many checks its last self-check did not pass, where there were any",
         },
         seconds=60,
+        by_itself={"wait_seconds": 0},
     ),
     "stops": Observer(
         look=later("stops", "see_stops"),
@@ -240,5 +242,6 @@ OBSERVERS = {
             "unannounced_count": "int: how many there are",
         },
         seconds=60,
+        only_inspection="it looks back a month, and what people have explained since is told to an inspection",
     ),
 }

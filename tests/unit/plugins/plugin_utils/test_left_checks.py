@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.observers import OBSERVERS
 from ansible_collections.order82.baseline.plugins.module_utils.self_check import left
 from ansible_collections.order82.baseline.plugins.plugin_utils import collection
-from ansible_collections.order82.baseline.plugins.plugin_utils.left_checks import left_checks, waived_on
+from ansible_collections.order82.baseline.plugins.plugin_utils.left_checks import left_checks
 from ansible_collections.order82.baseline.plugins.plugin_utils.state_values import Engine
 
 
@@ -24,8 +24,8 @@ def engine(values=None, holds=True, broken=False):
     return Engine(template, lambda _text, _item: holds, lambda _path, _item: "", str, ValueError)
 
 
-def entries(checks, with_engine, waived=None):
-    return {one["id"]: one for one in json.loads(left_checks(checks, with_engine, waived or {}))}
+def entries(checks, with_engine):
+    return {one["id"]: one for one in json.loads(left_checks(checks, with_engine))}
 
 
 @pytest.mark.parametrize("role", sorted(collection.role_checks()))
@@ -67,20 +67,4 @@ def test_programs_are_read_again_only_where_one_was_touched():
 
 def test_the_same_values_give_the_same_text():
     checks = collection.role_checks()["log_forwarder"]
-    assert left_checks(checks, engine(values=1), {}) == left_checks(checks, engine(values=1), {})
-
-
-def test_what_the_site_accepts_stands_in_it_with_its_last_day():
-    waivers = [
-        {"check": "time_sync.offset", "hosts": ["web"], "reason": "a", "owner": "li", "expires": "2027-01-31"},
-        {"check": "site.own", "hosts": "all", "reason": "a", "owner": "li", "expires": "2027-01-31"},
-        {"check": "time_sync.running", "hosts": "vault", "reason": "a", "owner": "li", "expires": "2027-01-31"},
-    ]
-    groups = {"all": ["web", "vault"]}
-    waived = waived_on("web", waivers, groups)
-    assert waived == {"time_sync.offset": "2027-01-31", "site.own": "2027-01-31"}
-    found = entries(collection.role_checks()["time_sync"], engine(values=1), waived)
-    assert found["time_sync.offset"]["waived_until"] == "2027-01-31"
-    assert "waived_until" not in found["time_sync.running"]
-    with pytest.raises(ValueError, match="expires"):
-        waived_on("web", [{**waivers[0], "expires": "some day"}], groups)
+    assert left_checks(checks, engine(values=1)) == left_checks(checks, engine(values=1))

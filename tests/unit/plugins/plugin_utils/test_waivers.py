@@ -5,7 +5,7 @@ import datetime
 
 import pytest
 from ansible_collections.order82.baseline.plugins.plugin_utils.documents import DataError
-from ansible_collections.order82.baseline.plugins.plugin_utils.waivers import read_waivers
+from ansible_collections.order82.baseline.plugins.plugin_utils.waivers import read_waivers, waived_on
 
 GROUPS = {"all": ["web", "gateway", "collector1"], "collectors": ["collector1"]}
 CHECKS = ["alpha.key", "alpha.clock"]
@@ -66,3 +66,17 @@ def test_what_is_not_understood_is_refused(value, sentence):
     with pytest.raises(DataError) as refused:
         read_waivers(value, CHECKS, GROUPS)
     assert sentence in str(refused.value)
+
+
+def test_what_is_accepted_on_a_host_by_its_last_day():
+    common = {"reason": "a", "owner": "li", "expires": "2027-01-31"}
+    waivers = [
+        {"check": "time_sync.offset", "hosts": ["web"], **common},
+        {"check": "site.own", "hosts": "all", **common},
+        {"check": "time_sync.running", "hosts": "vault", **common},
+    ]
+    groups = {"all": ["web", "vault"]}
+    assert waived_on("web", waivers, groups) == {"time_sync.offset": "2027-01-31", "site.own": "2027-01-31"}
+    assert waived_on("web", [], groups) == {}
+    with pytest.raises(DataError, match="expires"):
+        waived_on("web", [{**waivers[0], "expires": "some day"}], groups)

@@ -31,6 +31,12 @@ class Place:
         os.chmod(left.FILE, 0o600)
 
     @staticmethod
+    def accept(waived: dict) -> None:
+        """Leave what the site accepts: check to last day."""
+        Path(left.WAIVERS).write_text(json.dumps(waived), encoding="utf-8")
+        os.chmod(left.WAIVERS, 0o600)
+
+    @staticmethod
     def about(path: Path, mode: str = "0644", name: str = "probe.file") -> dict:
         """A check that a file has a mode."""
         return {
@@ -50,6 +56,7 @@ def place(monkeypatch):
     found = Place(folder)
     for module, name in ((left, "checks.json"), (memory, "self_check.json"), (programs, "programs.json")):
         monkeypatch.setattr(module, "FILE", str(folder / name))
+    monkeypatch.setattr(left, "WAIVERS", str(folder / "waivers.json"))
     monkeypatch.setattr(maintenance, "FILE", str(folder / "maintenance.json"))
     monkeypatch.setattr(applying, "FILE", str(folder / "run" / "applying"))
     monkeypatch.setattr(journal, "write", lambda program, text: found.said.append((program, text)))

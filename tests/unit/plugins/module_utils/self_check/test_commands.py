@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils import host_command, maintenance
@@ -153,7 +154,7 @@ def test_checks_that_were_emptied_are_an_alarm_and_no_self_check(host):
 
 @pytest.mark.parametrize(("until", "code"), [("2999-12-31", 0), ("2026-01-01", 1), ("", 1)])
 def test_what_the_site_accepts_is_no_alarm_until_its_last_day(host, until, code):
-    host.leave({**host.about(host.file), "waived_until": until})
+    host.accept({"probe.file": until})
     host.file.chmod(0o600)
     assert host.run()[0] == code
     alarms, whole = timed(host)
@@ -162,7 +163,24 @@ def test_what_the_site_accepts_is_no_alarm_until_its_last_day(host, until, code)
 
 
 def test_what_can_not_be_looked_at_is_never_accepted(host):
-    host.leave({**host.about(host.file), "observe": {"oracle": {}}, "waived_until": "2999-12-31"})
+    host.accept({"probe.file": "2999-12-31"})
+    host.leave({**host.about(host.file), "observe": {"oracle": {}}})
+    assert host.run()[0] == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "1", '{"probe.file": null}'])
+def test_a_damaged_list_accepts_nothing(host, text):
+    host.accept({})
+    with open(left.WAIVERS, "w", encoding="utf-8") as file:
+        file.write(text)
+    host.file.chmod(0o600)
+    assert host.run()[0] == 1
+
+
+def test_a_list_of_another_account_accepts_nothing(host):
+    host.accept({"probe.file": "2999-12-31"})
+    os.chown(left.WAIVERS, 1000, 1000)
+    host.file.chmod(0o600)
     assert host.run()[0] == 1
 
 
