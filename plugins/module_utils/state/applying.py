@@ -51,10 +51,11 @@ def alone():
         os.close(handle)
 
 
-def under_way(now=None):
+def under_way(now=None, ours=False):
     """Whether somebody does so, or did within the last two minutes.
 
     :param float now: seconds since 1970.
+    :param bool ours: this process has it L(alone), so that nobody does so at this moment.
     """
     now = time.time() if now is None else now
     try:
@@ -67,7 +68,8 @@ def under_way(now=None):
             return False
         if 0 <= now - found.st_mtime < SECONDS:
             return True
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not ours:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return False
     except BlockingIOError:
         return True

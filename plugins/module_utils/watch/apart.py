@@ -16,53 +16,73 @@ class ApartError(Exception):
     """The work did not come to its end: one sentence."""
 
 
-def run(work, seconds, meanwhile):
-    """Call a function in a child of this process.
+class Job:
+    """A function that is called in a child of this process.
 
-    :param work: takes nothing, gives what JSON can carry. What it raises ends it.
-    :param float seconds: so long it may take.
+    :ivar float until: of the clock that only goes forward: so long it may take.
+    """
+
+    def __init__(self, work, seconds):
+        """:param work: takes nothing, gives what JSON can carry. What it raises ends it.
+        :param float seconds: so long it may take.
+        """
+        self.until, self._seconds, self._said, self._ended = time.monotonic() + seconds, seconds, b"", False
+        self._reading, writing = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            _work(work, self._reading, writing)
+        os.close(writing)
+
+    def fileno(self):
+        """The descriptor to wait on."""
+        return self._reading
+
+    def hear(self):
+        """Take what it wrote.
+
+        :return: bool: it has come to its end.
+        """
+        more = os.read(self._reading, 1 << 16)
+        self._said += more
+        self._ended = not more
+        return self._ended
+
+    def result(self):
+        """What the function gave; where it is still at it, it is killed with all that it started.
+
+        :raises ApartError: it raised something, took too long, or was killed.
+        """
+        os.close(self._reading)
+        if not self._ended:
+            os.killpg(self._pid, signal.SIGKILL)
+        _pid, status = os.waitpid(self._pid, 0)
+        if not self._ended:
+            raise ApartError("it did not end within %d s" % self._seconds)
+        try:
+            answer = json.loads(self._said)
+        except ValueError as error:
+            raise ApartError("it ended with code %d" % os.waitstatus_to_exitcode(status)) from error
+        if "error" in answer:
+            raise ApartError(answer["error"])
+        return answer["given"]
+
+
+def run(work, seconds, meanwhile):
+    """Call a function in a child of this process, and wait for it.
+
     :param meanwhile: called every few seconds while it works.
     :return: what it gave.
-    :raises ApartError: it raised something, took too long, or was killed.
+    :raises ApartError: as L(Job.result).
     """
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if not pid:
-        _work(work, reading, writing)
-    os.close(writing)
-    end = time.monotonic() + seconds
-    try:
-        said = _hear(reading, end, meanwhile)
-    finally:
-        os.close(reading)
-        if time.monotonic() >= end:
-            os.killpg(pid, signal.SIGKILL)
-        _pid, status = os.waitpid(pid, 0)
-    if said is None:
-        raise ApartError("it did not end within %d s" % seconds)
-    try:
-        answer = json.loads(said)
-    except ValueError as error:
-        raise ApartError("it ended with code %d" % os.waitstatus_to_exitcode(status)) from error
-    if "error" in answer:
-        raise ApartError(answer["error"])
-    return answer["given"]
-
-
-def _hear(reading, end, meanwhile):
-    """What the child writes, to its end; None where that is not in time."""
-    said = b""
+    job = Job(work, seconds)
     while True:
-        left = end - time.monotonic()
+        left = job.until - time.monotonic()
         if left <= 0:
-            return None
-        ready, _w, _x = select.select([reading], [], [], min(left, _TOLD_SECONDS))
+            return job.result()
+        ready, _w, _x = select.select([job], [], [], min(left, _TOLD_SECONDS))
         meanwhile()
-        if ready:
-            more = os.read(reading, 1 << 16)
-            if not more:
-                return said
-            said += more
+        if ready and job.hear():
+            return job.result()
 
 
 def _work(work, reading, writing):

@@ -9,7 +9,8 @@ from .. import stops
 
 _SECONDS = 60
 _SUDO = re.compile(r" *(?P<account>\S+) : .*?COMMAND=(?P<command>.*)", re.DOTALL)
-_MOST, _LONGEST = 3, 160
+_ANSIBLE = "BECOME-SUCCESS-"
+_MOST, _LONGEST = 2, 100
 
 
 def around(now):
@@ -34,5 +35,7 @@ def words(told):
 
 
 def _one_line(text):
+    if _ANSIBLE in text:
+        return "Ansible"
     text = "".join(one if one.isprintable() else " " for one in text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

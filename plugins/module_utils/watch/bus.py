@@ -2,12 +2,13 @@
 """systemd tells over the system's bus as soon as a unit starts, ends, is frozen, or its files are read anew.
 
 Just so much of D-Bus as that takes (the D-Bus specification; org.freedesktop.systemd1(5)): calls with one text or none,
-and of what comes the header's path and member. Who has no bus, or loses it, looks at intervals all the same.
+and of what comes whom it is about and its state. Who has no bus, or loses it, looks at intervals all the same.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 
@@ -18,8 +19,11 @@ _SECONDS = 5
 _UNITS = "/org/freedesktop/systemd1/unit/"
 _BUS = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
 _MANAGER = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+_UNIT = "org.freedesktop.systemd1.Unit"
 _CALL, _SIGNAL = 1, 4
 _PATH, _INTERFACE, _MEMBER, _DESTINATION, _SIGNATURE = 1, 2, 3, 6, 8
+_STATES = re.compile(rb"(ActiveState|FreezerState)\0\x01s\0\0{0,3}(.{4})([a-z-]+)\0", re.DOTALL)
+"""In the body of PropertiesChanged: a name, and a variant that is a text (a{sv})."""
 _PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -58,7 +62,7 @@ class Bus:
         """:param units: their names.
         :raises BusError: there is no bus, or it does not answer.
         """
-        self._serial, self._waiting = 0, b""
+        self._serial, self._waiting, self._states = 0, b"", {}
         try:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
             self._socket.settimeout(_SECONDS)
@@ -66,7 +70,7 @@ class Bus:
             self._log_in()
             self._call(_BUS, "Hello")
             for unit in units:
-                self._match("member='PropertiesChanged',path='%s'" % path_of(unit))
+                self._match("member='PropertiesChanged',path='%s',arg0='%s'" % (path_of(unit), _UNIT))
             self._match("interface='org.freedesktop.systemd1.Manager',member='UnitFilesChanged'")
             self._match("interface='org.freedesktop.systemd1.Manager',member='Reloading'")
             self._call(_MANAGER, "Subscribe")
@@ -86,6 +90,9 @@ class Bus:
     def read(self):
         """What was told since, without waiting.
 
+        systemd speaks of a unit whenever anything of it changes, as with each job and each time of a timer; what counts
+        is another state.
+
         :return: set of units; an empty text stands for all of them, whose files are read anew.
         :raises BusError: the bus is gone.
         """
@@ -103,9 +110,12 @@ class Bus:
             message = self._take()
             if message is None:
                 return found
-            kind, fields = message
+            kind, fields, body = message
             if kind == _SIGNAL and fields.get(_MEMBER) == "PropertiesChanged":
-                found.add(unit_of(fields.get(_PATH, "")) or "")
+                path, states = fields.get(_PATH, ""), _STATES.findall(body)
+                if not states or self._states.get(path) != states:
+                    found.add(unit_of(path) or "")
+                self._states[path] = states
             elif kind == _SIGNAL and fields.get(_MEMBER) in ("UnitFilesChanged", "Reloading"):
                 found.add("")
 
@@ -145,7 +155,7 @@ class Bus:
         self._socket.sendall(_padded(head) + body)
 
     def _take(self):
-        """The next whole message: its kind, and the header's fields that are texts; None where there is none yet."""
+        """The next whole message: its kind, the header's fields that are texts, its body; None where there is none."""
         if len(self._waiting) < 16:
             return None
         order = "<" if self._waiting[:1] == b"l" else ">"
@@ -155,9 +165,9 @@ class Bus:
             raise BusError("the system's bus sends %d bytes at once" % (head + body))
         if len(self._waiting) < head + body:
             return None
-        kind, header = self._waiting[1], self._waiting[: 16 + listed]
+        kind, header, said = self._waiting[1], self._waiting[: 16 + listed], self._waiting[head : head + body]
         self._waiting = self._waiting[head + body :]
-        return kind, _fields(header, order)
+        return kind, _fields(header, order), said
 
 
 def _fields(header, order):

@@ -29,6 +29,7 @@ def options(parser):
 def command_run(arguments):
     """order82 watch run"""
     del arguments
+    _refuse_others()
     os.umask(0o022)
     running.Watch().run()
     return {}, "", 0
@@ -37,6 +38,7 @@ def command_run(arguments):
 def command_look(arguments):
     """order82 watch look"""
     del arguments
+    _refuse_others()
     seen = comparing.look(known.Manifests().documents(), everything=True)
     rows = [one._asdict() for one in seen.findings]
     text = "\n".join("%s: %s%s" % (one.role, one.entry, one.how and ": " + one.how) for one in seen.findings)
@@ -46,6 +48,7 @@ def command_look(arguments):
 def command_back(arguments):
     """order82 watch back"""
     del arguments
+    _refuse_others()
     os.umask(0o022)
     now = time.time()
     if _runs():
@@ -62,14 +65,19 @@ def command_back(arguments):
             # Who is started says when it is over.
             status.write(dict(before, alarms=[*before["alarms"], [list(status.ITSELF), text, about]], ended=True))
     with applying.alone():
-        done, failed = comparing.put_right(status.ITSELF[0])
+        done, failed, _found = comparing.put_right(status.ITSELF[0])
     if done:
         running.say("put right: %s: %s" % (status.ITSELF[0], "; ".join(done)))
     if _runs():
-        return {"runs": True}, "it runs again", 1
+        return {"runs": True}, "it runs again", 0
     failed = failed or "it does not stay"
     running.say("could not be put right: %s: %s" % (about, failed))
     return {"runs": False, "because": failed}, failed, 1
+
+
+def _refuse_others():
+    if os.geteuid():
+        raise OSError("only root can see what was laid down, and put it right")
 
 
 def _runs():

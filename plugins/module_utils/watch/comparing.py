@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 import time
 from typing import NamedTuple
@@ -29,6 +30,18 @@ _FIREWALL = "host_firewall"
 _FIREWALL_UNIT = "order82-firewall.service"
 _DOWN = ("does not run", "falls again and again")
 _BUSY = ("activating", "deactivating", "reloading", "refreshing", "maintenance")
+_LONGEST = 200
+_OWED = " is owed"
+_DONE = (
+    (re.compile(r"(?P<entry>/.*): (?P<how>.*)"), "%(how)s"),
+    (re.compile(r"(?P<entry>[^ ]*): set (?P<path>.*) aside, to .*"), "is made of %(path)s, too"),
+    (re.compile(r"(?P<entry>[^ ]*): unmasked"), "is masked"),
+    (re.compile(r"(?P<entry>[^ ]*): thawed"), "is frozen"),
+    (re.compile(r"enabled (?P<entry>.*)"), "does not start at boot"),
+    (re.compile(r"started (?P<entry>.*)"), "does not run"),
+    (re.compile(r"(?P<entry>sysctl .*|account .*|group .*|module .*)"), ""),
+)
+"""What laying down says of what it did, and how it had been before."""
 _TRIES = 2
 """So often a measure is laid down again: what systemd was not told to read yet shows only after the first time."""
 
@@ -44,6 +57,11 @@ class Finding(NamedTuple):
     how: str
     when: str = AT_ONCE
     because: str = ""
+
+    @property
+    def key(self):
+        """What makes it the same one at another look: its figures may be others."""
+        return self.role, self.entry, self.how.partition(" (")[0]
 
 
 class Seen(NamedTuple):
@@ -92,7 +110,7 @@ def of_measure(host, state, properties):
     for entry in state["units"]:
         folder = standstill.place(properties.get(entry["name"], {}).get("ControlGroup", ""))
         how = folder and standstill.of(folder)
-        if how:
+        if how and not any(one.entry == entry["name"] and "frozen" in one.how for one in found):
             found.append(Finding(role, entry["name"], how))
     if role == _FIREWALL:
         found += _of_firewall()
@@ -103,6 +121,9 @@ def _finding(state, properties, sentence):
     entry, parted, how = sentence.partition(": ")
     if not parted:
         return Finding(state["role"], sentence, "")
+    if entry.endswith(_OWED):
+        # Of an apply, or of putting right, that was broken off: nobody changed anything, but it is to be made good.
+        return Finding(state["role"], entry, how, BETWEEN)
     if entry in properties:
         return Finding(state["role"], entry, how, _when(properties[entry], how))
     secret = any(one["path"] == entry and "content" not in one and not one["made"] for one in state["files"])
@@ -127,7 +148,8 @@ def _of_firewall():
     if now["on_trial"] or not os.path.exists(trial.CONFIRMED):
         return []
     differs = now["differences"] if now["in_force"] else ["there are none"]
-    return [Finding(_FIREWALL, "rules in force", "; ".join(differs[:3]))] if differs else []
+    said = "%d differences, such as %s" % (len(differs), differs[0][:_LONGEST]) if differs else ""
+    return [Finding(_FIREWALL, "rules in force", said)] if said else []
 
 
 def of_accounts():
@@ -151,31 +173,49 @@ def of_programs(packages):
 def put_right(role):
     """Lay a measure down again, by its manifest.
 
-    :return: tuple: sentences on what was done, and the sentence for where it ended, or None.
+    :return: tuple: sentences on what was done; the sentence for where it ended, or None; and list of Finding, how it
+        was: more may have happened since somebody looked.
     """
-    done = []
+    done, found = [], {}
     try:
         known = manifest.read(role)
         if known is None:
-            return [], "%s: it has no manifest here" % role
-        state = known["state"]
-        aside = os.path.join(manifest.SET_ASIDE, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
-        done += obstacles.clear(state, aside)
-        properties = _units(Host(), [state])
-        for one in properties.values():
-            folder = standstill.place(one["ControlGroup"])
-            done += standstill.let_go(folder) if folder else []
+            return [], "%s: it has no manifest here" % role, []
         for _number in range(_TRIES):
-            answer = laying.put_back(known, Host())
-            done += answer["did"]
-            if answer.get("failed"):
-                return done, answer["msg"]
-            if not laying.look(state, Host())["differs"]:
+            host = Host()
+            properties = _units(host, [known["state"]])
+            now = [one for one in of_measure(host, known["state"], properties) if not one.because]
+            if not now:
                 break
-        if role == _FIREWALL and _of_firewall():
-            # As at a boot: the rules that were confirmed last, and no others.
-            processes.run(["systemctl", "reload-or-restart", _FIREWALL_UNIT])
-            done.append("loaded the rules that were confirmed last")
+            found.update((one.key, one) for one in now if one.when == AT_ONCE)
+            failed = _lay(known, properties, done)
+            for one in _as_found(role, done):
+                found.setdefault(one.key, one)
+            if failed:
+                return done, failed, list(found.values())
     except (StateError, OSError, subprocess.SubprocessError) as error:
-        return done, "%s: %s" % (role, error)
-    return done, None
+        return done, "%s: %s" % (role, error), list(found.values())
+    return done, None, list(found.values())
+
+
+def _as_found(role, done):
+    """What was done to a measure, as what was found of it: it may have happened after the last look."""
+    found = [(pattern.fullmatch(sentence), how) for sentence in done for pattern, how in _DONE]
+    return [Finding(role, one["entry"], how % one.groupdict()) for one, how in found if one]
+
+
+def _lay(known, properties, done):
+    """Lay it down once; the sentence for where it ended, or None."""
+    state = known["state"]
+    aside = os.path.join(manifest.SET_ASIDE, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+    done += obstacles.clear(state, aside)
+    for one in properties.values():
+        folder = standstill.place(one["ControlGroup"])
+        done += standstill.let_go(folder) if folder else []
+    answer = laying.put_back(known, Host())
+    done += answer["did"]
+    if not answer.get("failed") and state["role"] == _FIREWALL and _of_firewall():
+        # As at a boot: the rules that were confirmed last, and no others.
+        processes.run(["systemctl", "reload-or-restart", _FIREWALL_UNIT])
+        done.append("loaded the rules that were confirmed last")
+    return answer["msg"] if answer.get("failed") else None

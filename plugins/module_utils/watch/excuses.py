@@ -28,15 +28,16 @@ class Excuse(NamedTuple):
     until: float | None = None
 
 
-def current(now):
+def current(now, alone=False):
     """The one that counts now, or None.
 
     :param float now: seconds since 1970.
+    :param bool alone: this process keeps those who apply waiting.
     """
     work = maintenance.current(now)
     if work is not None:
         return Excuse("announced", maintenance.in_words(work), work.until)
-    if applying.under_way(now):
+    if applying.under_way(now, alone):
         return Excuse("apply", "a measure is being applied")
     if is_locked(DPKG_LOCK):
         return Excuse("dpkg", "packages are being changed")

@@ -30,9 +30,12 @@ _UNMENDABLE = "could not be put right: "
 class Tools(NamedTuple):
     """What the guard asks others to do.
 
-    C(look): takes roles, gives list of Finding. C(mend): takes roles, gives role to (sentences, error or None); raises
-    BlockingIOError where somebody applies. C(excuse): takes the time, gives an Excuse or None. C(asked): takes the
-    time, gives words on who was at work. C(say): puts a sentence on record.
+    C(look): takes roles, gives list of Finding.
+    C(mend): takes a role and begins to put it right, of whose end L(Guard.mended) is told; raises BlockingIOError where
+    somebody applies.
+    C(excuse): takes the time, gives an Excuse or None.
+    C(asked): takes the time, gives words on who was at work.
+    C(say): puts a sentence on record.
     """
 
     look: object
@@ -48,11 +51,11 @@ class _Incident:
 
 
 class Guard:
-    """C(open): (measure, what) to what was alarmed and is not over."""
+    """C(open): key to what was alarmed and is not over. C(mending): measure that is being put right to its keys."""
 
     def __init__(self, tools):
         self._tools = tools
-        self.open = {}
+        self.open, self.mending = {}, {}
         self._first_seen, self._excused_since, self._excused, self._mended, self._paused = {}, {}, {}, {}, {}
         self._noticed = {}
 
@@ -75,7 +78,7 @@ class Guard:
 
     def judge(self, roles, findings, now):
         """The same with what was found already: of these measures, and of what belongs to none."""
-        there = {(one.role, one.entry): one for one in findings}
+        there = {one.key: one for one in findings}
         self._close(roles, there)
         self._end_fights(now)
         if not there:
@@ -151,34 +154,51 @@ class Guard:
             self._open(key, "%s; %s" % (text, asked), text, now)
 
     def _put_right(self, ripe, there, now):
-        """Put right what can be; seconds after which to try again what could not."""
+        """Begin to put right what can be; seconds after which to try again what could not."""
         for key in ripe:
             if there[key].because:
                 self._tell_why(key, there[key].because)
         due = [key for key in ripe if not there[key].because and self.open[key].next_try <= now]
-        roles = sorted({key[0] for key in due if self._paused.get(key[0], 0) <= now})
         waits = [self.open[key].next_try - now for key in ripe if not there[key].because and key not in due]
-        waits += [self._paused[key[0]] - now for key in due if key[0] not in roles]
-        if not roles:
-            return waits
-        try:
-            done = self._tools.mend(roles)
-        except BlockingIOError:
-            return [*waits, EXCUSED_SECONDS]
-        for role in roles:
-            sentences, _failed = done.get(role, ([], None))
-            if sentences:
-                self._tools.say("put right: %s: %s" % (role, "; ".join(sentences)))
-        left = {(one.role, one.entry): one for one in self._tools.look(roles)}
-        for key in due:
-            if key[0] in roles:
-                self._count(key, now)
-                if key in left:
-                    reason = done.get(key[0], ([], None))[1] or "it is the same again"
-                    waits.append(self._try_later(key, left[key], reason, now))
-        self._close(roles, left)
+        for role in sorted({key[0] for key in due}):
+            if self._paused.get(role, 0) > now:
+                waits.append(self._paused[role] - now)
+            elif role not in self.mending:
+                try:
+                    self._tools.mend(role)
+                except BlockingIOError:
+                    waits.append(EXCUSED_SECONDS)
+                else:
+                    self.mending[role] = [key for key in due if key[0] == role]
+        return waits
+
+    def mended(self, role, done, now):
+        """It was put right, or could not be.
+
+        :param tuple done: sentences on what was done; the sentence for where it ended, or None; and list of Finding,
+            how it was then.
+        :return: seconds after which to look at it again, or None.
+        """
+        sentences, failed, found = done
+        due = self.mending.pop(role)
+        # What happened after the look, and was put right with the rest.
+        self._alarm([one.key for one in found if one.key not in self.open], {one.key: one for one in found}, now)
+        if sentences:
+            self._tools.say("put right: %s: %s" % (role, "; ".join(sentences)))
+        left = {one.key: one for one in self._tools.look({role})}
+        waits = []
+        for key in dict.fromkeys([*due, *(one.key for one in found)]):
+            self._count(key, now)
+            if key in left:
+                waits.append(self._try_later(key, left[key], failed or "it is the same again", now))
+        self._close({role}, left)
+        for key in [one for one in left if one in self.open and one not in due and not left[one].because]:
+            # What stood in its way may be gone.
+            self.open[key].next_try = min(self.open[key].next_try, now + EXCUSED_SECONDS)
+            waits.append(max(self.open[key].next_try - now, 0))
         # What came while this was put right is another one: it is looked at soon.
-        return [*waits, CONFIRM_SECONDS] if any(key not in there for key in left) else waits
+        waits += [CONFIRM_SECONDS] if any(key not in self.open for key in left) else []
+        return min(waits) if waits else None
 
     def _try_later(self, key, one, reason, now):
         incident = self.open[key]
@@ -203,7 +223,7 @@ class Guard:
         over = len(times) - FIGHT_TIMES
         if over >= 0:
             self._paused[key[0]] = now + PAUSES[min(over, len(PAUSES) - 1)]
-            self.alarm((_FIGHTS, *key), "%s: %s is changed again and again, and put right less often" % key, now)
+            self.alarm((_FIGHTS, *key), "%s: %s is changed again and again, and put right less often" % key[:2], now)
 
     def _end_fights(self, now):
         for fight in [one for one in self.open if one[0] == _FIGHTS]:

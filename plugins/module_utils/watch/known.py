@@ -48,10 +48,10 @@ class Manifests:
         return sorted(changed)
 
     def refresh(self, roles):
-        """Take these as they are now: who puts right writes down what is still owed."""
+        """Take these as they are now, where they tell of the same state: who puts right writes down what is owed."""
         for role in roles:
             found = _read(role)
-            if found is not None:
+            if found is not None and role in self._kept and _state(found) == _state(self._kept[role]):
                 self._kept[role] = found
 
     def states(self):
@@ -112,6 +112,15 @@ class Manifests:
 
 def _digest(kept, role):
     return kept[role].digest if role in kept else None
+
+
+def _state(kept):
+    """What it tells of; what stays when the measure goes is in no order."""
+    try:
+        state = json.loads(zlib.decompress(kept.text))["state"]
+        return dict(state, keep=sorted(state["keep"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _read(role):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -44,12 +45,12 @@ class Watch:
         self._manifests = known.Manifests()
         self._view = View(self._manifests.states())
         self._senses = senses.Senses()
-        self._guard = guard.Guard(guard.Tools(self._look, self._mend, excuses.current, asked.around, say))
+        self._guard = guard.Guard(guard.Tools(self._look, self._mend, self._excuse, asked.around, say))
         self._since = time.time()
         self._told, self._first_told, self._last_told = Concerned(), None, 0.0
         self._again, self._ends = {}, False
         self._restarts, self._altered, self._unverified, self._judge_programs = {}, [], set(), False
-        self._applied = set()
+        self._applied, self._jobs, self._lock = set(), {}, contextlib.ExitStack()
         self._full = self._next_status = self._glance = 0.0
         self._verify = _tonight(time.time())
 
@@ -63,6 +64,9 @@ class Watch:
         while not self._ends:
             service_manager.alive()
             self._step()
+        while self._jobs:
+            service_manager.alive()
+            self._hear(GLANCE_SECONDS)
         self._end()
 
     def _begin(self):
@@ -82,7 +86,7 @@ class Watch:
         """Say that it is ended, where nobody would be told otherwise."""
         now = time.time()
         self._say_what_was_applied()
-        if _is_restarted() or excuses.current(now) is not None:
+        if _is_restarted() or self._excuse(now) is not None:
             say("the watch over measures ends, and is to begin again")
         else:
             about = "%s was changed: %s: is stopped" % status.ITSELF
@@ -121,7 +125,7 @@ class Watch:
         return min(max(min(moments) - now, 0.01), GLANCE_SECONDS)
 
     def _hear(self, seconds):
-        changes, overflow, units, rules = self._senses.wait(seconds)
+        changes, overflow, units, rules, jobs = self._senses.wait(seconds, list(self._jobs))
         if overflow:
             self._tell(self._view.everybody())
         found = self._view.of_units(units, self._view.concerned(changes))
@@ -129,9 +133,13 @@ class Watch:
             found.roles |= {"host_firewall"} & set(self._view.roles)
         if found:
             self._tell(found)
+        now = time.monotonic()
+        ended = [job for job in jobs if job.hear()]
+        for job in [*ended, *(job for job in self._jobs if job.until <= now and job not in ended)]:
+            self._mended(job)
 
     def _see(self):
-        if self._applied and not applying.under_way():
+        if self._applied and not applying.under_way(ours=bool(self._jobs)):
             self._say_what_was_applied()
         roles, units = self._senses.glance(self._view.sysctls)
         found = Concerned()
@@ -174,6 +182,7 @@ class Watch:
         told, self._told, self._first_told = self._told, Concerned(), None
         now = time.time()
         roles = set(told.roles) & set(self._view.roles) | ({comparing.ACCOUNTS} if told.accounts else set())
+        roles -= set(self._guard.mending)  # they are looked at when that is done
         try:
             if told.manifests:
                 self._see_to_manifests(now)
@@ -195,18 +204,20 @@ class Watch:
                 self._again[role] = time.monotonic() + seconds
 
     def _see_to_manifests(self, now):
-        differing = self._manifests.differing()
+        # Who puts a measure right writes down what is still owed.
+        mending = self._guard.mending
+        differing = {role: how for role, how in self._manifests.differing().items() if role not in mending}
         for key in [one for one in self._guard.open if one[0] == "manifest" and one[1] not in differing]:
             self._guard.over(key)
         if not differing:
             return
-        if applying.under_way(now):
+        if applying.under_way(now, bool(self._jobs)):
             self._applied |= set(self._manifests.accept())
             self._view = View(self._manifests.states())
             self._senses.tune(self._view)
             self._tell(self._view.everybody())
             return
-        excuse = excuses.current(now)
+        excuse = self._excuse(now)
         if excuse is not None and excuse.kind == "announced":
             self._guard.notice(
                 ("manifests", *sorted(differing)), "%s: %s" % (excuse.words, _of_manifests(differing)), now
@@ -216,7 +227,7 @@ class Watch:
         for role, how in differing.items():
             self._guard.alarm(("manifest", role), "the manifest of %s %s; %s" % (role, how, asked_by), now)
         try:
-            with applying.alone():
+            with contextlib.nullcontext() if self._jobs else applying.alone():
                 done = self._manifests.put_back(differing)
         except (BlockingIOError, StateError) as error:
             self._guard.notice("manifests", "manifests were not put back: %s" % error, now)
@@ -244,18 +255,30 @@ class Watch:
         self._restarts.update(restarts)
         return [comparing.Finding(*one) for one in findings]
 
-    def _mend(self, roles):
-        roles = [role for role in roles if role in self._view.roles]
+    def _mend(self, role):
         self._see_to_manifests(time.time())  # by no other is anything laid down
+        if not self._jobs:
+            self._lock.enter_context(applying.alone())
+        self._jobs[apart.Job(lambda: comparing.put_right(role), MEND_SECONDS)] = role
 
-        def work():
-            return {role: comparing.put_right(role) for role in roles}
+    def _mended(self, job):
+        role = self._jobs.pop(job)
+        try:
+            sentences, failed, found = job.result()
+        except apart.ApartError as error:
+            sentences, failed, found = [], str(error), []
+        self._manifests.refresh([role])
+        if not self._jobs:
+            self._lock.close()
+        done = (sentences, failed, [comparing.Finding(*one) for one in found])
+        try:
+            self._later({role}, self._guard.mended(role, done, time.time()))
+        except apart.ApartError as error:
+            self._guard.notice("look", "the watch could not look: %s" % error, time.time())
+            self._later({role}, guard.RETRY_SECONDS)
 
-        with applying.alone():
-            try:
-                return apart.run(work, MEND_SECONDS, service_manager.alive)
-            finally:
-                self._manifests.refresh(roles)
+    def _excuse(self, now):
+        return excuses.current(now, bool(self._jobs))
 
     def _see_to_programs(self, packages, now):
         """Compare programs with what dpkg knows, when it is not at work, and alarm those that are otherwise."""

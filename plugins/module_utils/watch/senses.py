@@ -46,8 +46,8 @@ class Senses:
         self.folders.keep(wanted)
         for folder in sorted(wanted):
             self.folders.add(folder)
-        if sorted(view.units) != self._units:
-            self._units, self._again = sorted(view.units), 0
+        if sorted(view.heard) != self._units:
+            self._units, self._again = sorted(view.heard), 0
             if self._bus is not None:
                 self._bus.close()
                 self._bus = None
@@ -78,18 +78,19 @@ class Senses:
                 self._troubles["rules"] = "the kernel does not tell of its rules: %s" % error
         return came
 
-    def wait(self, seconds):
+    def wait(self, seconds, jobs=()):
         """Wait until something is told, and give it back.
 
+        :param jobs: what else to wait for.
         :return: tuple: changes in folders, bool that more of them happened, units that systemd told of, bool that rules
-            changed.
+            changed, and list of the jobs of which there is something to hear.
         """
         now = time.monotonic()
         hears_folders = now >= self._deaf_until
         waiting = [one for one in (self._bus, self._rules, self.folders if hears_folders else None) if one is not None]
         if not hears_folders:
             seconds = min(seconds, self._deaf_until - now)
-        ready, _w, _x = select.select(waiting, [], [], max(0, seconds))
+        ready, _w, _x = select.select([*waiting, *jobs], [], [], max(0, seconds))
         changes, overflow, units, rules = set(), False, set(), False
         if self.folders in ready:
             changes, overflow = self.folders.read()
@@ -105,7 +106,7 @@ class Senses:
                 units = {""}
         if self._rules in ready:
             rules = self._rules.read()
-        return changes, overflow, units, rules
+        return changes, overflow, units, rules, [job for job in jobs if job in ready]
 
     def glance(self, sysctls):
         """Look at what nobody tells of.

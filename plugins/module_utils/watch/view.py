@@ -47,6 +47,7 @@ class View:
     """What the manifests say that must be watched.
 
     :ivar dict units: unit to the measures that have it.
+    :ivar list heard: those of them that are to run, or not to run; what a timer starts comes and goes.
     :ivar dict sysctls: setting to its value and the measure.
     :ivar list roles: all measures.
     :ivar list packages: what they installed; C(programs): path to the one of these that brought it.
@@ -56,13 +57,16 @@ class View:
         """:param states: of the measures that are laid down here."""
         states = list(states)
         self.roles = sorted(state["role"] for state in states)
-        self.units, self.sysctls = {}, {}
+        self.units, self.heard, self.sysctls = {}, [], {}
         self._paths, self._patterns, self._above = {}, [], {}
         self._with_accounts = {state["role"] for state in states if state["accounts"] or state["groups"]}
         for state in states:
             role = state["role"]
             for entry in state["units"]:
                 self.units.setdefault(entry["name"], set()).add(role)
+                self.heard += (
+                    [entry["name"]] if entry["running"] is not None and entry["name"] not in self.heard else []
+                )
             for key, value in state["sysctls"].items():
                 self.sysctls[key] = (value, role)
             for entry in [*state["files"], *state["folders"]]:

@@ -88,7 +88,7 @@ ACTS = {
         drop_in("order82-files.service", OWN, "[Service]", "ExecStart=", "ExecStart=/bin/sleep inf")
         + "; systemctl daemon-reload",
         changed("log_forwarder", f"order82-files.service: is made of {OWN}/order82-files.service.d/zz.conf, too"),
-        f"test ! -e {OWN}/order82-files.service.d/zz.conf && test -e /var/lib/order82/set_aside/*/*order82-files*zz.conf",
+        f"test ! -e {OWN}/order82-files.service.d/zz.conf && ls /var/lib/order82/set_aside/*/*order82-files*zz.conf",
     ),
     "drop-in in /run, not read yet": Act(
         drop_in("order82-forward@collector1.service", "/run/systemd/system", "[Service]", "CPUQuota=1%"),

@@ -76,6 +76,7 @@ def test_a_manifest_that_was_written_anew_counts_as_a_change(monkeypatch, tmp_pa
 def test_who_puts_right_does_so_alone():
     with applying.alone():
         assert applying.under_way()
+        assert not applying.under_way(ours=True)
         with pytest.raises(BlockingIOError), applying.alone():
             pass
     assert not applying.under_way()

@@ -15,7 +15,7 @@ STATES = [
         "role": "time_sync",
         "files": [{"path": "/etc/chrony/chrony.conf"}],
         "folders": [],
-        "units": [{"name": "chrony.service"}],
+        "units": [{"name": "chrony.service", "running": True}],
         "sysctls": {"net.ipv4.ip_forward": "1"},
         "packages": [],
         "accounts": [],
@@ -26,7 +26,7 @@ STATES = [
         "role": "log_forwarder",
         "files": [{"path": "/etc/order82/forward/c1.conf"}],
         "folders": [{"path": "/etc/order82/forward"}],
-        "units": [{"name": "order82-forward@c1.service"}, {"name": "chrony.service"}],
+        "units": [{"name": "order82-forward@c1.service", "running": True}, {"name": "chrony.service", "running": None}],
         "sysctls": {},
         "packages": [],
         "accounts": [{"name": "order82-forward"}],
@@ -78,6 +78,12 @@ def test_units_concern_the_measures_that_have_them(seen):
     assert seen.of_units({"order82-forward@c1.service"}).roles == {"log_forwarder"}
     assert seen.of_units({""}).roles == {"time_sync", "log_forwarder"}
     assert not seen.of_units({"ssh.service"})
+
+
+def test_what_a_timer_starts_is_not_listened_to(seen):
+    assert seen.heard == ["chrony.service", "order82-forward@c1.service"]
+    once = [dict(STATES[0], units=[{"name": "a.service", "running": None}, {"name": "a.timer", "running": True}])]
+    assert view.View(once).heard == ["a.timer"]
 
 
 def test_folders_that_are_not_there_yet_are_waited_for_above(seen, tmp_path, monkeypatch):
@@ -144,6 +150,17 @@ def test_what_an_apply_wrote_is_taken_for_what_was_laid_down(laid):
     assert manifests.differing() == {"probe": "was changed"}
     assert manifests.accept() == ["probe"]
     assert manifests.differing() == {}
+
+
+def test_who_puts_right_changes_what_is_owed_and_nothing_else(laid):
+    manifests = known.Manifests()
+    path, before = laid.kept / "manifest/probe.json", laid.manifest()
+    path.write_text(json.dumps(dict(before, owed=[["restart", "x.service"]])))
+    manifests.refresh(["probe"])
+    assert manifests.differing() == {}
+    path.write_text(json.dumps(dict(before, state=dict(before["state"], files=[]))))
+    manifests.refresh(["probe"])
+    assert manifests.differing() == {"probe": "was changed"}
 
 
 def test_a_manifest_of_another_form_is_left_out_and_costs_the_others_nothing(laid):

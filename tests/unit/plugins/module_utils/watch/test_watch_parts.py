@@ -109,7 +109,7 @@ def test_another_process_at_work_with_packages_is_seen_and_not_disturbed(tmp_pat
 )
 def test_what_counts_as_an_excuse(monkeypatch, facts, kind):
     monkeypatch.setattr(maintenance, "current", lambda _now: facts.get("work"))
-    monkeypatch.setattr(applying, "under_way", lambda _now: facts.get("apply", False))
+    monkeypatch.setattr(applying, "under_way", lambda _now, _ours: facts.get("apply", False))
     monkeypatch.setattr(excuses, "is_locked", lambda _path: facts.get("dpkg", False))
     monkeypatch.setattr(excuses, "_system", lambda: facts.get("system", "running"))
     found = excuses.current(1000)
@@ -131,6 +131,11 @@ def test_who_was_at_work_is_named_in_one_line():
     assert said.startswith("at work before: ops (sudo: /usr/bin/systemctl stop chrony); ops (sudo: /bin/sh -c one two")
     assert said.endswith("li (audit)")
     assert "\n" not in said and len(said) < 400
+
+
+def test_ansibles_own_words_are_one():
+    told = [("sudo", f"ops : USER=root ; COMMAND=/bin/sh -c 'echo BECOME-SUCCESS-{one} ; python3'") for one in "abc"]
+    assert asked.words(told) == "at work before: ops (sudo: Ansible)"
 
 
 def test_where_nobody_knows_it_says_so():
@@ -258,6 +263,30 @@ def test_another_account_with_the_number_of_root_is_named(monkeypatch):
     monkeypatch.setattr(pwd, "getpwall", lambda: [*true, toor])
     [found] = comparing.of_accounts()
     assert (found.role, found.entry, bool(found.because)) == ("accounts", "toor", True)
+
+
+# What was put right
+
+
+@pytest.mark.parametrize(
+    ("done", "entry", "how"),
+    [
+        ("/etc/chrony/chrony.conf: content differs", "/etc/chrony/chrony.conf", "content differs"),
+        ("a.service: set /run/a.service.d/x aside, to /var/y", "a.service", "is made of /run/a.service.d/x, too"),
+        ("a.service: unmasked", "a.service", "is masked"),
+        ("a.service: thawed", "a.service", "is frozen"),
+        ("enabled a.timer", "a.timer", "does not start at boot"),
+        ("started a.timer", "a.timer", "does not run"),
+        ("account x can log in", "account x can log in", ""),
+        ("sysctl net.ipv4.ip_forward is 0 and not 1", "sysctl net.ipv4.ip_forward is 0 and not 1", ""),
+        ("restarted a.service", None, None),
+        ("had systemd read its unit files again", None, None),
+        ("removed /etc/x", None, None),
+    ],
+)
+def test_what_was_done_tells_what_was_wrong(done, entry, how):
+    found = comparing._as_found("probe", [done])
+    assert [(one.entry, one.how) for one in found] == ([(entry, how)] if entry else [])
 
 
 # What it says of itself

@@ -93,6 +93,41 @@ def test_what_systemd_tells_is_understood_whole_and_in_pieces(fake):
     heard.close()
 
 
+def body(active, freezer="running"):
+    """PropertiesChanged of a unit, as systemd 252 and 257 send it: (sa{sv}as)."""
+
+    def text(value):
+        return struct.pack("<I", len(value)) + value.encode() + b"\0"
+
+    def padded(data, to):
+        return data + b"\0" * (-len(data) % to)
+
+    listed = b""
+    for name, value in (("ActiveState", active), ("FreezerState", freezer), ("SubState", "running")):
+        listed = padded(listed, 8) + text(name) + b"\1s\0"
+        listed = padded(listed, 4) + text(value)
+    head = padded(text("org.freedesktop.systemd1.Unit"), 4)
+    return padded(head + struct.pack("<I", len(listed)), 8) + listed
+
+
+@pytest.mark.parametrize("name", ["a.service", "ab.service", "abc.service", "abcd.service"])
+def test_only_another_state_counts(fake, name):
+    heard = bus.Bus([name], fake.path)
+
+    def told(*about):
+        fake.peer.sendall(signal(bus.path_of(name), "PropertiesChanged", body=body(*about)))
+        select.select([heard], [], [], 5)
+        return heard.read()
+
+    assert told("active") == {name}
+    assert told("active") == set()
+    assert told("active", "frozen") == {name}
+    assert told("active") == {name}
+    assert told("inactive") == {name}
+    assert told("inactive") == set()
+    heard.close()
+
+
 @pytest.mark.parametrize(
     "data", [b"l\4\0\1" + struct.pack("<III", 1 << 30, 1, 0), b"l\4\0\1" + struct.pack("<III", 0, 1, 1 << 31)]
 )

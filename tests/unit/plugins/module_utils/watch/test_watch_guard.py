@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.order82.baseline.plugins.module_utils.watch import excuses, guard
-from ansible_collections.order82.baseline.plugins.module_utils.watch.comparing import BETWEEN, RUNS, Finding
+from ansible_collections.order82.baseline.plugins.module_utils.watch.comparing import AT_ONCE, BETWEEN, RUNS, Finding
 
 FILE = Finding("time_sync", "/etc/chrony/chrony.conf", "content differs")
 DOWN = Finding("time_sync", "chrony.service", "does not run (inactive)", RUNS)
@@ -20,23 +20,33 @@ class Scene:
     def __init__(self):
         self.now, self.differs, self.done = 1000.0, [], []
         self.excuse, self.heals, self.fails, self.applied = None, True, None, False
+        self.begun, self.meanwhile = [], lambda: None
         tools = guard.Tools(self.look, self.mend, lambda _now: self.excuse, lambda _now: "by ops", self.done.append)
         self.guard = guard.Guard(tools)
 
     def look(self, roles):
         return [one for one in self.differs if one.role in roles]
 
-    def mend(self, roles):
+    def mend(self, role):
         if self.applied:
             raise BlockingIOError
-        self.done.append(("mended", *roles))
+        self.done.append(("mended", role))
+        self.begun.append(role)
+
+    def mended(self, role):
+        """The end of what was begun."""
+        found = [one for one in self.differs if one.role == role and not one.because]
         if self.heals:
-            self.differs = [one for one in self.differs if one.role not in roles or one.because]
-        return {role: (["did it"], self.fails) for role in roles}
+            self.differs = [one for one in self.differs if one not in found]
+        self.meanwhile()
+        return self.guard.mended(role, (["did it"], self.fails, found), self.now)
 
     def attend(self, after=0.0):
         self.now += after
-        return self.guard.attend(ROLES, self.now)
+        waits = [self.guard.attend(ROLES - set(self.guard.mending), self.now)]
+        while self.begun:
+            waits.append(self.mended(self.begun.pop()))
+        return min((one for one in waits if one is not None), default=None)
 
     def heard(self):
         said, self.done[:] = list(self.done), []
@@ -181,7 +191,7 @@ def test_somebody_who_changes_it_again_and_again_is_told_of_and_not_fought(scene
         scene.attend(1)
         times += len([one for one in scene.heard() if one == ("mended", "time_sync")])
     assert guard.FIGHT_TIMES <= times <= guard.FIGHT_TIMES + 6
-    assert [key for key in scene.guard.open if key[0] == "fights"] == [("fights", *(FILE.role, FILE.entry))]
+    assert [key for key in scene.guard.open if key[0] == "fights"] == [("fights", *FILE.key)]
     scene.differs = []
     scene.attend(guard.FIGHT_SECONDS)
     assert scene.guard.open == {}
@@ -197,15 +207,44 @@ def test_an_apply_that_begins_meanwhile_goes_first(scene):
 
 def test_what_comes_while_something_is_put_right_is_seen_soon(scene):
     scene.differs = [FILE]
-    mend = scene.mend
-
-    def mend_and_change(roles):
-        done = mend(roles)
-        scene.differs.append(DOWN)
-        return done
-
-    scene.guard._tools = scene.guard._tools._replace(mend=mend_and_change)
+    scene.meanwhile = lambda: scene.differs.append(DOWN)
     assert scene.attend() == guard.CONFIRM_SECONDS
+
+
+def test_what_happened_after_the_look_and_was_put_right_with_the_rest_is_on_record(scene):
+    scene.differs = [FILE]
+    scene.guard.attend(ROLES, scene.now)
+    other = Finding("time_sync", "/etc/chrony/other", "is missing")
+    scene.differs.append(other)
+    scene.mended("time_sync")
+    said = scene.heard()
+    about = "time_sync was changed: /etc/chrony/other: is missing; by ops"
+    assert (
+        said.index(f"alarm: {about}") < said.index("put right: time_sync: did it") < said.index(f"alarm over: {about}")
+    )
+
+
+def test_two_ways_in_which_one_unit_differs_are_two_alarms_and_a_figure_makes_no_third(scene):
+    masked = Finding("time_sync", "chrony.service", "is masked")
+    scene.differs, scene.heals = [masked, DOWN._replace(when=AT_ONCE)], False
+    scene.attend()
+    scene.differs[1] = DOWN._replace(how="does not run (failed)", when=AT_ONCE)
+    scene.attend(1)
+    assert len([one for one in scene.heard() if str(one).startswith("alarm: ")]) == 2
+
+
+def test_what_could_not_be_put_right_is_tried_again_soon_when_something_else_was(scene):
+    frozen = Finding("time_sync", "chrony.service", "is frozen")
+    scene.differs, scene.heals, scene.fails = [frozen], False, "not found"
+    assert scene.attend() == guard.RETRY_SECONDS
+    scene.differs.append(FILE)
+    scene.guard.attend(ROLES, scene.now)
+    scene.differs.remove(FILE)
+    scene.fails = None
+    assert scene.mended(scene.begun.pop()) <= guard.EXCUSED_SECONDS
+    scene.heals = True
+    scene.attend(guard.EXCUSED_SECONDS)
+    assert scene.guard.open == {}
 
 
 def test_others_are_not_called_over(scene):

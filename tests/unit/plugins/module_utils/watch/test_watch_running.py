@@ -37,7 +37,7 @@ class Scene:
         place.laid(self.state)
         monkeypatch.setattr(running, "say", self.said.append)
         monkeypatch.setattr(asked, "around", lambda _now: "by ops")
-        monkeypatch.setattr(excuses, "current", lambda _now: self.excuse)
+        monkeypatch.setattr(excuses, "current", lambda _now, _alone: self.excuse)
         monkeypatch.setattr(applying, "FILE", str(place.base / "run/applying"))
         monkeypatch.setattr(status, "FILE", str(place.base / "watch.json"))
         monkeypatch.setattr(view, "UNITS", ())
@@ -185,7 +185,7 @@ def test_who_was_killed_is_told_of_by_the_next(scene):
 
 
 def test_where_the_disk_is_read_only_it_says_so_and_goes_on(scene, monkeypatch):
-    monkeypatch.setattr(comparing, "put_right", lambda role: ([], f"{role}: Read-only file system"))
+    monkeypatch.setattr(comparing, "put_right", lambda role: ([], f"{role}: Read-only file system", []))
     with scene.watched():
         scene.path.write_text("evil\n")
         scene.heard("could not be put right: probe was changed: ")
