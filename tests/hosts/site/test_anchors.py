@@ -29,7 +29,7 @@ def anchored(lab: Lab) -> Iterator[Lab]:
         # What was brought to a place of this name is remembered, and that one is gone.
         lab.do(COLLECTOR, f"umount {SHARE}; rmdir {SHARE}; rm -rf /var/lib/order82-anchor")
     gone = (
-        f"test ! -e /etc/order82/anchors.json && test ! -e /etc/order82/anchors && ! systemctl cat order82-anchor.timer"
+        "test ! -e /etc/order82/anchors.json && test ! -e /etc/order82/anchors && ! systemctl cat order82-anchor.timer"
     )
     lab.do(COLLECTOR, gone)
     lab.green()
