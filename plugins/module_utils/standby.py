@@ -8,6 +8,7 @@ decides is put on record, and where the pair shares connections, what is due the
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -42,22 +43,47 @@ def load(path=PATH):
         raise StandbyError("%s can't be read (%s): apply the role standby again" % (path, error)) from error
 
 
-def become(settings, state):
+def become(settings, state, begun=None):
     """Do what is due when keepalived has decided, and put it on record.
 
+    keepalived starts this for each decision and waits for none, and two that come soon after each other overtake each
+    other. So one works at a time, and one that was started before another that has worked does nothing.
+
+    :param list begun: of two, the one that was started later has the greater; when this process was if left out.
     :return: list of sentences about what failed.
     """
-    failed = []
-    for program, word in _steps(settings)[state] if settings["shares"] else ():
-        done = processes.run([program, word], seconds=_SECONDS)
-        if done.returncode:
-            said = (done.stderr + done.stdout).decode("utf-8", "replace").strip()
-            failed.append("'%s %s' failed: %s" % (program, word, said[:200]))
-    with open(STATE + ".new", "w", encoding="utf-8") as file:
-        json.dump({"state": state, "at": time.time()}, file)
-    os.replace(STATE + ".new", STATE)
-    journal.write(RECORD, "standby %s" % json.dumps({"pair": settings["pair"], "state": state, "failed": failed}))
-    return failed
+    begun = _begun() if begun is None else begun
+    with open(STATE + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _last().get("begun", []) > begun:
+            journal.write(RECORD, "standby %s" % json.dumps({"pair": settings["pair"], "overtaken": state}))
+            return []
+        failed = []
+        for program, word in _steps(settings)[state] if settings["shares"] else ():
+            done = processes.run([program, word], seconds=_SECONDS)
+            if done.returncode:
+                said = (done.stderr + done.stdout).decode("utf-8", "replace").strip()
+                failed.append("'%s %s' failed: %s" % (program, word, said[:200]))
+        with open(STATE + ".new", "w", encoding="utf-8") as file:
+            json.dump({"state": state, "at": time.time(), "begun": begun}, file)
+        os.replace(STATE + ".new", STATE)
+        journal.write(RECORD, "standby %s" % json.dumps({"pair": settings["pair"], "state": state, "failed": failed}))
+        return failed
+
+
+def _begun():
+    """When this process was started, in ticks since the boot (starttime in proc_pid_stat(5)), and its number."""
+    with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
+        return [int(file.read().rpartition(")")[2].split()[19]), os.getpid()]
+
+
+def _last():
+    """What was done last; nothing where that is not known."""
+    try:
+        with open(STATE, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
 
 
 def _steps(settings):
@@ -82,11 +108,7 @@ def status(settings):
     :return: dict: C(state), one of STATES or C(unknown); C(since), a POSIX time or None; C(holds), addresses of the
         pair that this host has; C(wrong), sentences.
     """
-    try:
-        with open(STATE, encoding="utf-8") as file:
-            now = json.load(file)
-    except (OSError, ValueError):
-        now = {"state": "unknown", "at": None}
+    now = {"state": "unknown", "at": None, **_last()}
     here = _addresses()
     wanted = [one["address"].partition("/")[0] for one in settings["addresses"]]
     holds = [address for address in wanted if address in here]

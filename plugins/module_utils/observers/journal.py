@@ -77,7 +77,7 @@ def hands_nothing_on(paths):
 
 
 def losses(values, nothing_handed_on):
-    """What journald does not keep, or does not hand to the text logs.
+    """What journald does not keep, or does not hand to the text logs or to all who follow it.
 
     :param dict values: what settings() found.
     :param bool nothing_handed_on: what hands_nothing_on() found.
@@ -89,6 +89,7 @@ def losses(values, nothing_handed_on):
         "MaxLevelSyslog": lambda value: value in _ALL,
         "ForwardToSyslog": lambda value: value.lower() in _YES,
         "SystemMaxFiles": lambda value: value == "0",
+        "SplitMode": lambda value: value == "none",
     }
     found = [
         "%s=%s (%s)" % (key, *values[key])
@@ -99,6 +100,10 @@ def losses(values, nothing_handed_on):
         found.append("Storage is not set")
     if "SystemMaxFiles" not in values:
         found.append("SystemMaxFiles is not set, and 100 files are kept")
+    if "SplitMode" not in values:
+        found.append(
+            "SplitMode is not set, and what forwards records can miss some where accounts have files of their own"
+        )
     if "ForwardToSyslog" not in values and nothing_handed_on:
         found.append("ForwardToSyslog is not set")
     return found

@@ -16,7 +16,7 @@ from ..conftest import Lab
 GREEDY = (
     "cd /etc/order82/tls; openssl req -new -key host.key -subj /CN=collector1 -addext basicConstraints=critical,CA:TRUE "
     "-addext extendedKeyUsage=serverAuth,clientAuth -addext subjectAltName=DNS:collector1,IP:10.82.3.13 -out /run/greedy.csr; "
-    "systemd-run --unit=greedy --quiet sh -c 'while :; do cp /run/greedy.csr /etc/order82/tls/host.csr; done'"
+    "systemd-run --unit=greedy --quiet sh -c 'while sleep 0.02; do cp /run/greedy.csr /etc/order82/tls/host.csr; done'"
 )
 SHARED = [{"hosts": "web", "gather_facts": False, "become": True, "roles": ["order82.baseline.order82"]}]
 SERVERS = {

@@ -183,7 +183,7 @@ def test_where_there_are_no_groups_the_others_are_nice(tmp_path: Path) -> None:
 def test_side_by_side_the_same_unit_tests_are_run_each_of_them_once() -> None:
     def files(alone: bool) -> list[Path]:
         commands = [step.command for step in quick_steps(alone) if step.counted is as_pytest]
-        assert len(commands) == 1 + alone
+        assert len(commands) == 1 + 2 * alone
         found = []
         for _pytest, *words in commands:
             folders = [word for word in words if not word.startswith("-")]

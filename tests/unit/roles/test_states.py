@@ -142,9 +142,7 @@ def test_bans_follow_the_word_of_roots_own_sshd(release, state_of):
 def test_who_is_no_gateway_tells_a_collector_of_no_translation(state_of):
     """The values have no gateway; the lab has one."""
     text = text_of(state_of("log_collector", "13"), "/etc/order82/collect.conf")
-    (gate,) = [
-        line for line in text.splitlines() if "re_match" in line and "nat_mapping" in line and "reserved" not in line
-    ]
+    (gate,) = [line for line in text.splitlines() if '$.class == "nat_mapping"' in line and "reserved" not in line]
     after = text.partition(gate)[2].split("}")[0]
     assert after.split() == ["set", "$.reserved", "=", '"yes";']
 

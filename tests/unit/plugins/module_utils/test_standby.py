@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,46 @@ def test_each_step_is_done_in_its_order_and_what_fails_is_on_record(
     record = json.loads(steps[-1].removeprefix("standby "))
     assert (record["state"], record["failed"]) == (state, failed)
     assert json.loads((tmp_path / "state.json").read_text())["state"] == state
+
+
+def test_a_decision_that_was_overtaken_undoes_nothing(steps: list[str], tmp_path: Path) -> None:
+    """keepalived became active and waiting within a fifth of a second, and what it started for the latter was there first."""
+    shared = SETTINGS | {"shares": True}
+    standby.become(shared, "waiting", [9016, 4179])
+    del steps[:]
+    assert standby.become(shared, "active", [9015, 4178]) == []
+    [said] = steps
+    assert json.loads(said.removeprefix("standby "))["overtaken"] == "active"
+    assert json.loads((tmp_path / "state.json").read_text())["state"] == "waiting"
+    standby.become(shared, "fault", [9016, 4180])
+    assert json.loads((tmp_path / "state.json").read_text())["state"] == "fault"
+
+
+def test_of_two_decisions_each_ends_before_the_next_begins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two processes at a time: the later one always works, the earlier one wholly before it or not at all."""
+    said, state = tmp_path / "said", tmp_path / "state.json"
+
+    def become(decided: str) -> None:
+        def run(_argv: list[str], **_more: object) -> subprocess.CompletedProcess[bytes]:
+            with said.open("a") as file:
+                print(decided, file=file)
+            time.sleep(0.02)
+            return done("")
+
+        monkeypatch.setattr(standby, "STATE", str(state))
+        monkeypatch.setattr(standby.processes, "run", run)
+        monkeypatch.setattr(standby.journal, "write", lambda *_words: None)
+        standby.become(SETTINGS | {"shares": True}, decided)
+
+    forking = multiprocessing.get_context("fork")
+    both = [forking.Process(target=become, args=(decided,)) for decided in ("active", "waiting")]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert [one.exitcode for one in both] == [0, 0]
+    assert said.read_text().split() in (["active"] * 5 + ["waiting"] * 3, ["waiting"] * 3)
+    assert json.loads(state.read_text())["state"] == "waiting"
 
 
 @pytest.mark.parametrize(

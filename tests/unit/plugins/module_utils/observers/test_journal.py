@@ -12,7 +12,7 @@ from ansible_collections.order82.baseline.plugins.module_utils.observers import 
 
 MAIN = "[Journal]\n#Storage=auto\n#MaxRetentionSec=0\n#ForwardToSyslog={}\n#MaxLevelStore=debug\n"
 SYSLOG = "# Undo upstream commit 46b131574fdd7d77 for now.\n[Journal]\nForwardToSyslog=yes\n"
-OURS = "# Ansible managed\n[Journal]\nStorage=persistent\nSystemMaxUse=1G\nRateLimitBurst=0\nSystemMaxFiles=0\n"
+OURS = "# Ansible managed\n[Journal]\nStorage=persistent\nSystemMaxUse=1G\nRateLimitBurst=0\nSystemMaxFiles=0\nSplitMode=none\n"
 DAY, GB, MB = 86400, 1 << 30, 1 << 20
 NOW = 1_790_000_000.0
 
@@ -44,7 +44,14 @@ def test_all_is_kept_with_our_file(root):
 @pytest.mark.parametrize("folder", ["etc", "run", "usr/local/lib", "usr/lib"])
 @pytest.mark.parametrize(
     "setting",
-    ["Storage=volatile", "MaxLevelStore=crit", "MaxLevelSyslog=err", "ForwardToSyslog=no", "SystemMaxFiles=100"],
+    [
+        "Storage=volatile",
+        "MaxLevelStore=crit",
+        "MaxLevelSyslog=err",
+        "ForwardToSyslog=no",
+        "SystemMaxFiles=100",
+        "SplitMode=uid",
+    ],
 )
 def test_another_drop_in_is_named_wherever_it_lies(root, folder, setting):
     path = f"{folder}/systemd/journald.conf.d/zz.conf"
@@ -69,13 +76,21 @@ def test_what_systemd_does_not_read_is_not_in_force(root):
     assert found(root) == []
 
 
+def test_files_of_accounts_are_named_where_nobody_says_anything_of_them(root):
+    (root / "etc/systemd/journald.conf.d/order82.conf").write_text(OURS.replace("SplitMode=none\n", ""))
+    [said] = found(root)
+    assert said.startswith("SplitMode is not set")
+
+
 def test_a_line_that_goes_on_is_read_as_one(root):
     (root / "run/systemd/journald.conf.d/zz.conf").write_text("[Journal]\nMaxLevelStore=\\\n  crit\n")
     assert found(root) == ["MaxLevelStore=crit (/run/systemd/journald.conf.d/zz.conf)"]
 
 
 def test_of_one_name_only_the_first_folders_file_counts(root):
-    (root / "run/systemd/journald.conf.d/order82.conf").write_text("[Journal]\nStorage=none\nSystemMaxFiles=0\n")
+    (root / "run/systemd/journald.conf.d/order82.conf").write_text(
+        "[Journal]\nStorage=none\nSystemMaxFiles=0\nSplitMode=none\n"
+    )
     assert found(root) == []
     (root / "etc/systemd/journald.conf.d/order82.conf").unlink()
     assert found(root) == ["Storage=none (/run/systemd/journald.conf.d/order82.conf)"]
