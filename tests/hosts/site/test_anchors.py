@@ -21,10 +21,16 @@ BRING = "systemctl start order82-anchor.service"
 def anchored(lab: Lab) -> Iterator[Lab]:
     """A share that is mounted on one collector, where the role brings what was sealed."""
     lab.do(COLLECTOR, f"mkdir -p {SHARE}; mount -t tmpfs -o size=4M,mode=1777 none {SHARE}")
-    lab.apply("log_collector", COLLECTOR, "-e", json.dumps(PLACES))
-    yield lab
-    lab.apply("log_collector", COLLECTOR)
-    gone = f"test ! -e /etc/order82/anchors.json && test ! -e /etc/order82/anchors && ! systemctl cat order82-anchor.timer && umount {SHARE}"
+    try:
+        lab.apply("log_collector", COLLECTOR, "-e", json.dumps(PLACES))
+        yield lab
+    finally:
+        lab.apply("log_collector", COLLECTOR)
+        # What was brought to a place of this name is remembered, and that one is gone.
+        lab.do(COLLECTOR, f"umount {SHARE}; rmdir {SHARE}; rm -rf /var/lib/order82-anchor")
+    gone = (
+        "test ! -e /etc/order82/anchors.json && test ! -e /etc/order82/anchors && ! systemctl cat order82-anchor.timer"
+    )
     lab.do(COLLECTOR, gone)
     lab.green()
 
@@ -45,8 +51,6 @@ def test_what_was_sealed_lies_there_and_is_compared(anchored: Lab) -> None:
 
 
 def test_who_brings_it_can_sign_nothing_and_replace_nothing(anchored: Lab) -> None:
-    service = "systemd-run --quiet --wait --pipe -p User=order82-anchor -p InaccessiblePaths=/etc/order82/seal"
-    assert anchored.host(COLLECTOR).run(f"{service} cat /etc/order82/seal/key").rc != 0
     assert anchored.host(COLLECTOR).run("runuser -u order82-anchor -- cat /etc/order82/seal/key").rc != 0
     anchored.do(
         COLLECTOR,
