@@ -6,6 +6,7 @@ One JSON document that is replaced in one step, so that it may be killed at any 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -74,8 +75,9 @@ def load(path=PATH):
         return read(path)
     except FileNotFoundError:
         return new()
-    except ValueError as error:
-        os.replace(path, path + ".damaged")
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError):
+            os.replace(path, path + ".damaged")
         sys.stderr.write("<4>warning: %s can't be used and is set aside (%s)\n" % (path, error))
         return new()
 

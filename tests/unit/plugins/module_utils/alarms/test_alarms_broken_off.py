@@ -137,6 +137,8 @@ def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path, make):
     make(tmp_path / "memory.json")
     with pytest.raises((OSError, ValueError)):
         memory.read(str(tmp_path / "memory.json"))
+    assert memory.load(str(tmp_path / "memory.json")) == memory.new()
+    memory.save(memory.new(), str(tmp_path / "memory.json"))
 
 
 def test_a_clock_that_is_set_back_holds_nothing_up(site, first):
