@@ -140,6 +140,7 @@ import json
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.order82.baseline.plugins.module_utils.looking import look
 from ansible_collections.order82.baseline.plugins.module_utils.observers import (
+    alarms,
     anchors,
     antivirus,
     audit,
@@ -179,6 +180,7 @@ from ansible_collections.order82.baseline.plugins.module_utils.observers import 
 )
 
 PACKED = (
+    alarms,
     anchors,
     antivirus,
     audit,

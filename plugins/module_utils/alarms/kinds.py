@@ -17,7 +17,7 @@ MOST = 300
 WORD, REPEATS, EVENT = "word", "repeats", "event"
 _HOUR, _DAY = 3600, 86400
 _MINUTELY, _HOURLY, _DAILY, _LONG = 5 * 60, 2.5 * _HOUR, 26 * _HOUR, 60 * _DAY
-_SUBJECT = 200
+_SUBJECT, _READ = 200, 2000
 _UNIT = "journalctl -u %s -n 20"
 _NUMBER = re.compile(r"(?<![\w.:/-])\d[\d.,]*(?![\w.:/-])")
 
@@ -159,6 +159,7 @@ def of(sentence):
     :param str sentence: what stands after C(alarm:) or C(alarm over:).
     :return: pair of Kind and str: what of it, the same each time it is said.
     """
+    sentence = sentence[:_READ]
     for pattern, kind in _COMPILED:
         found = pattern.match(sentence)
         if found:

@@ -6,8 +6,10 @@ One JSON document that is replaced in one step, so that it may be killed at any 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import stat
 import sys
 
 PATH = "/var/lib/order82-alarms/memory.json"
@@ -45,7 +47,10 @@ def read(path=PATH):
     :raises OSError: there is none.
     :raises ValueError: it is none of ours, or of another version.
     """
-    with open(path, encoding="utf-8") as file:
+    # Root reads it, too, in the folder of the service's account.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no file")
         document = json.loads(file.read(MOST))
     known = new()
     if not isinstance(document, dict) or document.get("version") != VERSION:
@@ -70,8 +75,9 @@ def load(path=PATH):
         return read(path)
     except FileNotFoundError:
         return new()
-    except ValueError as error:
-        os.replace(path, path + ".damaged")
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError):
+            os.replace(path, path + ".damaged")
         sys.stderr.write("<4>warning: %s can't be used and is set aside (%s)\n" % (path, error))
         return new()
 

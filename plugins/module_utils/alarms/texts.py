@@ -22,6 +22,7 @@ _EVENTS = {
     incidents.REMINDER: ("仍未解除", "still open"),
     incidents.TEST: ("测试", "test"),
 }
+_LATEST = 1 << 36
 _DIGITS = "零一二三四五六七八九"
 _PROVISION = re.compile(r"art(\d+)(?:-(\d+))?")
 
@@ -64,7 +65,7 @@ def clauses(kind):
 
 def at(seconds):
     """A time as people read it everywhere: UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0, seconds)))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(0, seconds), _LATEST)))
 
 
 def _part(one, collector):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,11 @@ def test_what_a_terminal_or_a_mail_would_obey_is_shown(text, clean):
 
 def test_a_sentence_has_a_length():
     assert len(kinds.clean("x" * 100_000)) == kinds.MOST
+
+
+@pytest.mark.parametrize("text", ['"' * 250_000, "x" * 250_000, "on " * 80_000, "1 " * 120_000, "a gave no " * 25_000])
+def test_a_long_sentence_costs_no_more_than_a_short_one(text):
+    begin = time.process_time()
+    for _number in range(20):
+        kinds.of(text)
+    assert time.process_time() - begin < 1

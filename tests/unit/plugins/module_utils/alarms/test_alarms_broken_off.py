@@ -132,6 +132,15 @@ def test_nobody_else_reads_what_is_remembered(first):
     assert first.memory.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/etc/passwd", path)])
+def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path, make):
+    make(tmp_path / "memory.json")
+    with pytest.raises((OSError, ValueError)):
+        memory.read(str(tmp_path / "memory.json"))
+    assert memory.load(str(tmp_path / "memory.json")) == memory.new()
+    memory.save(memory.new(), str(tmp_path / "memory.json"))
+
+
 def test_a_clock_that_is_set_back_holds_nothing_up(site, first):
     site.answers["duty"] = telling.ways.UnreachableError("away")
     site.say("web", "alarm: " + DOWN.format(0))
