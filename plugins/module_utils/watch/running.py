@@ -86,8 +86,9 @@ class Watch:
         """Say that it is ended, where nobody would be told otherwise."""
         now = time.time()
         self._say_what_was_applied()
-        if _is_restarted() or self._excuse(now) is not None:
-            say("the watch over measures ends, and is to begin again")
+        excuse = self._excuse(now)
+        if excuse is not None or _is_restarted():
+            say("the watch over measures ends: %s" % (excuse.words if excuse else "it is started anew"))
         else:
             about = "%s was changed: %s: is stopped" % status.ITSELF
             self._guard.alarm(status.ITSELF, "%s; %s" % (about, asked.around(now)), now)

@@ -55,6 +55,11 @@ DRIFTS = {
         {"web": "systemctl start order82-check.timer"},
         {"web": {"measure_watch.running", "measure_watch.as_laid_down"}},
     ),
+    "watch over the measures stopped, with what brings it back": Drift(
+        {"gateway": "systemctl stop order82-watch-back.timer order82-watch.service"},
+        {"gateway": "systemctl start order82-watch.service order82-watch-back.timer"},
+        {"gateway": {"measure_watch.running", "measure_watch.as_laid_down"}},
+    ),
     "checks of the self-check narrowed": Drift(
         {"gateway": "cd /var/lib/order82; cp -a checks.json /root/; sed -i '/time_sync.offset/d' checks.json"},
         {"gateway": "mv /root/checks.json /var/lib/order82/; systemctl start order82-check.service"},
