@@ -24,6 +24,7 @@ RESTING = ("order82-check.timer", "order82-watch.service")
 """What would look, or put right, while a test looks itself."""
 PYTHON = "PYTHONPATH=/usr/bin/order82 python3 -c"
 OVER = "from order82_baseline import maintenance as m; import time; m.begin('ops', {!r}, {}, time.time())"
+APPLYING = "from order82_baseline.state import applying; print(applying.under_way())"
 HEARD = (
     "from order82_baseline.observers import self_checks as s; import time; "
     "print(s.heard('/srv/records', ['{}'], time.time(), time.time() - {}))"
@@ -45,6 +46,7 @@ def at_rest(lab: Lab, name: str) -> Iterator[None]:
     )
     announced = json.loads(lab.do(name, "order82 maintenance show --json"))
     lab.do(name, "order82 maintenance end")
+    until(HANG, lambda: lab.do(name, f"{PYTHON} {shlex.quote(APPLYING)}").strip() == "False", "the end of an apply")
     with lab.still(name, *there.split()):
         lab.do(name, CHECK)
         yield
@@ -183,7 +185,8 @@ def test_who_falls_silent_is_named_by_the_collectors(lab: Lab, host: str) -> Non
     lab.do(host, CHECK)
 
 
-def test_it_costs_less_than_a_second_of_the_processor(lab: Lab, host: str) -> None:
+def test_it_costs_little_of_the_processor(lab: Lab, host: str) -> None:
+    """0.6 to 0.9 s where nobody else works; what others do on the same cores makes it more."""
     lab.do(host, CHECK)
     used = lab.do(host, "systemctl show -P CPUUsageNSec order82-check.service").strip()
     assert re.fullmatch(r"\d+", used), used
